@@ -1,0 +1,18 @@
+"""The store: the local truth. Files on the disk, and a catalogue that indexes them.
+
+What is stored here survives a power cut at any moment from the time ``keep`` returns.
+"""
+
+from .names import camera_folder, upload_name
+from .root import prepare_storage_root
+from .store import Store
+from .uploads import Upload, UploadQueue
+
+__all__ = [
+    "Store",
+    "Upload",
+    "UploadQueue",
+    "camera_folder",
+    "prepare_storage_root",
+    "upload_name",
+]

@@ -1,0 +1,141 @@
+"""What the catalogue knows of stored captures."""
+
+from collections.abc import Collection, Iterable
+from datetime import date, datetime
+import sqlite3
+
+from ..model import Capture, CaptureKind
+from .catalogue import Catalogue
+from .rows import from_us, to_capture
+
+
+class CaptureCatalogue:
+    """Questions about captures, and notes on what became of them in the bucket."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        """Ask this catalogue."""
+        self._catalogue = catalogue
+
+    async def get(self, capture_id: str) -> Capture | None:
+        """Return one capture, or None."""
+        rows = await self._select("id = ?", (capture_id,))
+        return rows[0] if rows else None
+
+    async def at(self, camera: str, day: date, name: str) -> Capture | None:
+        """Return the capture with this path, or None."""
+        rows = await self._select(
+            "camera = ? AND day = ? AND name = ?", (camera, day.isoformat(), name)
+        )
+        return rows[0] if rows else None
+
+    async def latest_snapshot(self, camera: str) -> Capture | None:
+        """Return the camera's newest snapshot by event time, or None."""
+        rows = await self._select(
+            "camera = ? AND kind = ? ORDER BY event_us DESC LIMIT 1",
+            (camera, CaptureKind.SNAPSHOT),
+        )
+        return rows[0] if rows else None
+
+    async def days(self, camera: str) -> list[tuple[date, int]]:
+        """Return the camera's days and how many captures each has, newest first."""
+
+        def work(connection: sqlite3.Connection) -> list[tuple[date, int]]:
+            return [
+                (date.fromisoformat(day), count)
+                for day, count in connection.execute(
+                    "SELECT day, count(*) FROM captures WHERE camera = ?"
+                    " GROUP BY day ORDER BY day DESC",
+                    (camera,),
+                )
+            ]
+
+        return await self._catalogue.read(work)
+
+    async def on_day(
+        self, camera: str, day: date, *, limit: int = 200, offset: int = 0
+    ) -> list[Capture]:
+        """Return the captures of a day, newest first."""
+        return await self._select(
+            "camera = ? AND day = ? ORDER BY event_us DESC, name DESC LIMIT ? OFFSET ?",
+            (camera, day.isoformat(), limit, offset),
+        )
+
+    async def names_on(self, camera: str, day: date) -> set[str]:
+        """Return the names of all captures of a day."""
+
+        def work(connection: sqlite3.Connection) -> set[str]:
+            return {
+                name
+                for (name,) in connection.execute(
+                    "SELECT name FROM captures WHERE camera = ? AND day = ?",
+                    (camera, day.isoformat()),
+                )
+            }
+
+        return await self._catalogue.read(work)
+
+    async def waiting_on(self, camera: str, day: date) -> int:
+        """Return how many captures of a day are not offsite yet."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            (count,) = connection.execute(
+                "SELECT count(*) FROM captures JOIN uploads ON capture_id = id"
+                " WHERE camera = ? AND day = ?",
+                (camera, day.isoformat()),
+            ).fetchone()
+            return int(count)
+
+        return await self._catalogue.read(work)
+
+    async def total_size(self) -> int:
+        """Return the bytes of all captures."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            (total,) = connection.execute(
+                "SELECT coalesce(sum(size), 0) FROM captures"
+            ).fetchone()
+            return int(total)
+
+        return await self._catalogue.read(work)
+
+    async def last_upload(self) -> datetime | None:
+        """Return when a capture was last confirmed by S3."""
+
+        def work(connection: sqlite3.Connection) -> datetime | None:
+            (us,) = connection.execute(
+                "SELECT max(uploaded_us) FROM captures WHERE uploaded_us IS NOT NULL"
+            ).fetchone()
+            return None if us is None else from_us(us)
+
+        return await self._catalogue.read(work)
+
+    async def archived(
+        self, camera: str, day: date, names: Collection[str], archive_key: str
+    ) -> None:
+        """Note that these captures' objects are now inside an archive."""
+        rows = [(archive_key, camera, day.isoformat(), name) for name in names]
+        await self._update_many(
+            "UPDATE captures SET object_key = NULL, archive_key = ?"
+            " WHERE camera = ? AND day = ? AND name = ?",
+            rows,
+        )
+
+    async def purged(self, object_keys: Collection[str]) -> None:
+        """Note that these objects were deleted from the bucket."""
+        await self._update_many(
+            "UPDATE captures SET object_key = NULL WHERE object_key = ?",
+            [(key,) for key in object_keys],
+        )
+
+    async def _update_many(self, sql: str, rows: Iterable[tuple[str, ...]]) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(sql, rows)
+
+        await self._catalogue.write(work)
+
+    async def _select(self, where: str, values: tuple[str | int, ...]) -> list[Capture]:
+        def work(connection: sqlite3.Connection) -> list[Capture]:
+            rows = connection.execute(f"SELECT * FROM captures WHERE {where}", values)
+            return [to_capture(row) for row in rows]
+
+        return await self._catalogue.read(work)

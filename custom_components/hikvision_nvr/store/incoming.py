@@ -1,0 +1,234 @@
+"""An upload on its way in: bytes in a private temporary file until it is whole.
+
+The life of an upload, each step on the disk before the next:
+
+1. The bytes go to ``<root>/.incoming/<id>.part``, hashed as they come.
+2. The file is synced, then renamed to ``<root>/<camera>/<day>/<name>``, and the
+   folders are synced.
+3. One transaction adds the capture and its place in the upload queue.
+4. Only then may the camera be told that the transfer is complete.
+
+A crash before 2 leaves a temporary file, deleted at the next start: the camera was
+told nothing. A crash between 2 and 3 leaves a file that recovery adds.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import date
+import errno
+import hashlib
+import os
+from pathlib import Path
+import threading
+
+from ..errors import StorageError, StorageFullError, StorageNotWritableError
+from .names import numbered
+from .root import INCOMING, sync_folder
+
+_FLUSH_SIZE = 1 << 20
+"""Up to this many bytes are kept in memory, so that a snapshot costs one thread hop."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_READ_SIZE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedFile:
+    """A file in its final place. ``again`` is set when the same bytes were there."""
+
+    name: str
+    size: int
+    sha256: str
+    md5: str
+    again: bool
+
+
+class Placement:
+    """Gives files their final names: never an existing one, unless it is the same."""
+
+    def __init__(self, root: Path) -> None:
+        """Place files below this storage root."""
+        self.root = root
+        self._lock = threading.Lock()
+        self._synced: set[Path] = set()
+
+    def place(
+        self, part: Path, camera: str, day: date, name: str, size: int, sha256: str
+    ) -> tuple[str, bool]:
+        """Rename ``part`` to its place (blocking).
+
+        Returns the name it got and whether the same content had it already, in which
+        case ``part`` is gone.
+        """
+        folder = self.root / camera / day.isoformat()
+        self._make(folder)
+        number = 0
+        while True:
+            candidate = numbered(name, number)
+            path = folder / candidate
+            with self._lock:
+                if not os.path.lexists(path):
+                    part.rename(path)
+                    break
+            if path.stat().st_size == size and hash_file(path)[0] == sha256:
+                part.unlink()
+                return candidate, True
+            number += 1
+        sync_folder(folder)
+        return candidate, False
+
+    def move_aside(self, camera: str, day: date, name: str, wanted: str) -> str:
+        """Give a placed file the next free name after ``wanted`` (blocking)."""
+        folder = self.root / camera / day.isoformat()
+        number = 1
+        with self._lock:
+            while os.path.lexists(folder / numbered(wanted, number)):
+                number += 1
+            moved = numbered(wanted, number)
+            (folder / name).rename(folder / moved)
+        sync_folder(folder)
+        return moved
+
+    def _make(self, folder: Path) -> None:
+        if folder in self._synced and folder.is_dir():
+            return
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for parent in (folder.parent, self.root):
+            sync_folder(parent)
+        if len(self._synced) > 1000:
+            self._synced.clear()
+        self._synced.add(folder)
+
+
+class IncomingFile:
+    """Takes the bytes of one upload. Each one ends with ``place`` or ``discard``."""
+
+    def __init__(self, capture_id: str, placement: Placement, pool: Executor) -> None:
+        """Write below the placement's root, with the pool's threads."""
+        self.id = capture_id
+        self.size = 0
+        self._placement = placement
+        self._pool = pool
+        self._part = placement.root / INCOMING / f"{capture_id}.part"
+        self._descriptor: int | None = None
+        self._sha256 = hashlib.sha256()
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._buffer: list[bytes] = []
+        self._buffered = 0
+        self._flushing: asyncio.Future[None] | None = None
+
+    async def write(self, data: bytes) -> None:
+        """Take the next bytes. Raises StorageError when they cannot be written."""
+        self._buffer.append(data)
+        self._buffered += len(data)
+        self.size += len(data)
+        if self._buffered >= _FLUSH_SIZE:
+            # One flush runs while the next block is received, never two.
+            await self._flushed()
+            blocks, self._buffer, self._buffered = self._buffer, [], 0
+            self._flushing = self._run(lambda: self._append(blocks))
+
+    async def place(self, camera: str, day: date, name: str) -> PlacedFile:
+        """Sync the file and move it to its final place.
+
+        Raises StorageError when that fails; the temporary file is gone then.
+        """
+        try:
+            await self._flushed()
+            # Not cancelled half-way: what has its final name is a file to keep.
+            return await asyncio.shield(
+                self._run(lambda: self._place(camera, day, name))
+            )
+        except StorageError:
+            await self.discard()
+            raise
+
+    async def discard(self) -> None:
+        """Forget the upload and delete its temporary file."""
+        if self._flushing is not None:
+            # The thread must be done with the descriptor before it is closed.
+            await asyncio.wait([self._flushing])
+            self._flushing.exception()
+            self._flushing = None
+        await self._run(self._delete)
+
+    async def _flushed(self) -> None:
+        if self._flushing is not None:
+            await asyncio.shield(self._flushing)
+            self._flushing = None
+
+    def _run[T](self, work: Callable[[], T]) -> asyncio.Future[T]:
+        def guarded() -> T:
+            try:
+                return work()
+            except OSError as err:
+                raise storage_error(self._placement.root, err) from err
+
+        return asyncio.get_running_loop().run_in_executor(self._pool, guarded)
+
+    def _append(self, blocks: list[bytes]) -> None:
+        if self._descriptor is None:
+            self._descriptor = os.open(
+                self._part,
+                os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
+                0o600,
+            )
+        for block in blocks:
+            self._sha256.update(block)
+            self._md5.update(block)
+            rest = memoryview(block)
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+
+    def _place(self, camera: str, day: date, name: str) -> PlacedFile:
+        self._append(self._buffer)
+        self._buffer = []
+        assert self._descriptor is not None
+        os.fsync(self._descriptor)
+        os.close(self._descriptor)
+        self._descriptor = None
+        sha256 = self._sha256.hexdigest()
+        placed, again = self._placement.place(
+            self._part, camera, day, name, self.size, sha256
+        )
+        return PlacedFile(
+            name=placed,
+            size=self.size,
+            sha256=sha256,
+            md5=self._md5.hexdigest(),
+            again=again,
+        )
+
+    def _delete(self) -> None:
+        self._buffer = []
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        self._part.unlink(missing_ok=True)
+
+
+def hash_file(path: Path) -> tuple[str, str]:
+    """Return a file's SHA-256 and MD5 as hexadecimal text (blocking)."""
+    sha256 = hashlib.sha256()
+    md5 = hashlib.md5(usedforsecurity=False)
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_READ_SIZE):
+            sha256.update(block)
+            md5.update(block)
+    return sha256.hexdigest(), md5.hexdigest()
+
+
+def storage_error(root: Path, error: OSError) -> StorageError:
+    """Return the error that tells the owner what an OSError in the store means."""
+    reason = error.strerror or str(error)
+    if error.errno in _FULL:
+        return StorageFullError(
+            f"The disk of {root} is full: {reason}", path=str(root), error=reason
+        )
+    return StorageNotWritableError(
+        f"The storage folder {root} cannot be written: {reason}",
+        path=str(root),
+        error=reason,
+    )

@@ -1,0 +1,142 @@
+"""The storage root: the folder that holds the captures, and the proof that it is ours.
+
+A marker file tells the recorder's folder from the empty mount point that is left when
+a disk is not mounted: files written there would fill the system disk and vanish from
+sight once the disk is back.
+"""
+
+import errno
+import fcntl
+import json
+import os
+from pathlib import Path
+import shutil
+import uuid
+
+from ..errors import StorageInUseError, StorageMissingError, StorageNotWritableError
+
+MARKER = ".hikvision_nvr"
+INCOMING = ".incoming"
+"""Where uploads are written until they are whole. Cleared at each start."""
+
+_LOCKS_UNSUPPORTED = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+def prepare_storage_root(root: Path) -> None:
+    """Make the folder and check that files can be written there (blocking).
+
+    Raises StorageNotWritableError.
+    """
+    probe = root / INCOMING / f"probe-{uuid.uuid4().hex}"
+    try:
+        probe.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe.touch(mode=0o600)
+        probe.unlink()
+    except OSError as err:
+        raise StorageNotWritableError(
+            f"The storage folder {root} cannot be written: {err}",
+            path=str(root),
+            error=err.strerror or str(err),
+        ) from err
+
+
+class StorageRoot:
+    """A storage root in use: marked as ours and locked against a second recorder."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the folder; ``open`` checks it."""
+        self.path = path
+        self._lock: int | None = None
+
+    def open(self, expected_id: str | None) -> str:
+        """Lock the folder and return its id (blocking).
+
+        ``expected_id`` is the id that the catalogue remembers, None for a catalogue
+        that is new. Raises StorageMissingError when the folder is not the one that
+        was used before, StorageNotWritableError, StorageInUseError.
+        """
+        marker = self.path / MARKER
+        if expected_id is not None and not marker.exists():
+            raise StorageMissingError(
+                f"{self.path} is not the recorder's storage: {MARKER} is missing",
+                path=str(self.path),
+            )
+        prepare_storage_root(self.path)
+        try:
+            self._lock = os.open(marker, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            self._take_lock()
+            found_id = self._read_id()
+            if found_id is None:
+                found_id = self._write_id(expected_id or uuid.uuid4().hex)
+        except OSError as err:
+            self.close()
+            raise StorageNotWritableError(
+                f"The storage folder {self.path} cannot be used: {err}",
+                path=str(self.path),
+                error=err.strerror or str(err),
+            ) from err
+        except StorageInUseError:
+            self.close()
+            raise
+        if expected_id not in (None, found_id):
+            self.close()
+            raise StorageMissingError(
+                f"{self.path} is the storage of another recorder", path=str(self.path)
+            )
+        return found_id
+
+    def close(self) -> None:
+        """Let another recorder use the folder (blocking)."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def clear_incoming(self) -> None:
+        """Delete what uploads left that were cut off by a crash (blocking)."""
+        for leftover in (self.path / INCOMING).iterdir():
+            leftover.unlink()
+
+    def free(self) -> int:
+        """Return the bytes that can still be written (blocking)."""
+        return shutil.disk_usage(self.path).free
+
+    def _take_lock(self) -> None:
+        assert self._lock is not None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as err:
+            raise StorageInUseError(
+                f"Another recorder uses {self.path}", path=str(self.path)
+            ) from err
+        except OSError as err:
+            # Some network shares have no locks; the marker still protects.
+            if err.errno not in _LOCKS_UNSUPPORTED:
+                raise
+
+    def _read_id(self) -> str | None:
+        assert self._lock is not None
+        try:
+            found = json.loads(os.pread(self._lock, 4096, 0))["id"]
+        except ValueError, KeyError, TypeError:
+            return None
+        return found if isinstance(found, str) else None
+
+    def _write_id(self, storage_id: str) -> str:
+        assert self._lock is not None
+        os.pwrite(self._lock, json.dumps({"id": storage_id}).encode(), 0)
+        os.fsync(self._lock)
+        sync_folder(self.path)
+        return storage_id
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut (blocking)."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as err:
+        # Network shares refuse to sync folders; their server decides about names.
+        if err.errno not in (errno.EINVAL, *_LOCKS_UNSUPPORTED):
+            raise
+    finally:
+        os.close(descriptor)

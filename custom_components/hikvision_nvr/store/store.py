@@ -1,0 +1,236 @@
+"""The store as the other rooms use it."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, tzinfo
+from functools import partial
+import logging
+from pathlib import Path
+import sqlite3
+import time
+import uuid
+
+from ..errors import StorageError
+from ..model import Capture, Describe, Sighting
+from .captures import CaptureCatalogue
+from .catalogue import Catalogue
+from .incoming import IncomingFile, Placement
+from .recovery import UnknownFile, find_unknown_files, read_unknown_file
+from .root import StorageRoot
+from .rows import insert_capture
+from .uploads import UploadQueue, insert_upload
+
+_LOGGER = logging.getLogger(__name__)
+_FILE_THREADS = 8
+_RECOVERY_MARGIN = 2 * 24 * 3600.0
+"""Seconds: how wrong the clock may have been when a crash left files behind."""
+
+
+class Store:
+    """Keeps captures safe, knows them, and queues them for upload."""
+
+    def __init__(
+        self, root: Path, catalogue: Path, *, time_zone: tzinfo, offsite: bool
+    ) -> None:
+        """Use ``root`` for files and ``catalogue`` for the database's file.
+
+        ``time_zone`` decides which day an event belongs to. With ``offsite`` each
+        capture is queued for upload.
+        """
+        self._root = StorageRoot(root)
+        self._placement = Placement(root)
+        self._catalogue = Catalogue(catalogue)
+        self._pool = ThreadPoolExecutor(_FILE_THREADS, "hikvision_nvr-files")
+        self._time_zone = time_zone
+        self._offsite = offsite
+        self._used = 0
+        self._closed = False
+        self._unknown: list[UnknownFile] = []
+        self._on_change: Callable[[], None] | None = None
+        self.captures = CaptureCatalogue(self._catalogue)
+        self.uploads = UploadQueue(self._catalogue, root)
+
+    async def open(self) -> None:
+        """Open the store. Raises StorageError."""
+        try:
+            await self._run(self._catalogue.open)
+            expected = await self._meta("storage_id")
+            if self._catalogue.new:
+                expected = None
+            storage_id = await self._run(lambda: self._root.open(expected))
+            await self._run(self._root.clear_incoming)
+            await self._remember("storage_id", storage_id)
+            # Found before the first upload can arrive, so that none is found here.
+            self._unknown = await self._find_unknown()
+            self._used = await self.captures.total_size()
+            if self._offsite:
+                await self.uploads.restore()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Finish what runs and let go of files, locks and threads. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._run(self._catalogue.close)
+        await self._run(self._root.close)
+        self._pool.shutdown()
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Call this when what the store holds or the backlog has changed."""
+        self._on_change = callback
+
+    def changed(self) -> None:
+        """Say that the backlog or the connection to S3 has changed."""
+        if self._on_change is not None:
+            self._on_change()
+
+    def receive(self) -> IncomingFile:
+        """Start an upload."""
+        return IncomingFile(uuid.uuid4().hex, self._placement, self._pool)
+
+    async def keep(
+        self,
+        incoming: IncomingFile,
+        *,
+        camera: str,
+        name: str,
+        sighting: Sighting,
+        arrived: datetime,
+        detection_id: str | None,
+    ) -> Capture:
+        """Make a complete upload a capture; when this returns, it is safe.
+
+        The same bytes under the same name are kept once: a camera that did not hear
+        our answer sends them again. Raises StorageError when the upload cannot be
+        kept, and nothing of it is left then.
+        """
+        day = sighting.event_time.astimezone(self._time_zone).date()
+        placed = await incoming.place(camera, day, name)
+        capture = Capture(
+            id=incoming.id,
+            camera=camera,
+            day=day,
+            name=placed.name,
+            size=placed.size,
+            sha256=placed.sha256,
+            md5=placed.md5,
+            kind=sighting.kind,
+            type=sighting.type,
+            raw_type=sighting.raw_type,
+            channel=sighting.channel,
+            event_time=sighting.event_time,
+            arrived=arrived,
+            detection_id=detection_id,
+        )
+        if placed.again:
+            known = await self.captures.at(camera, day, placed.name)
+            if known is not None:
+                return known
+        try:
+            return await self._add(capture, name)
+        except StorageError:
+            if not placed.again:
+                await self._run(lambda: self.path(capture).unlink(missing_ok=True))
+            raise
+
+    def path(self, capture: Capture) -> Path:
+        """Return where the capture's file is, or was before it was purged."""
+        return self._placement.root / capture.relative_path
+
+    @property
+    def used(self) -> int:
+        """The bytes of all captures."""
+        return self._used
+
+    async def free(self) -> int:
+        """Return the bytes that can still be written."""
+        return await self._run(self._root.free)
+
+    async def recover(self, describe: Describe) -> int:
+        """Add the files that the catalogue did not know at ``open``; return how many.
+
+        It may be cancelled: the next start goes on with it.
+        """
+        started = time.time()
+        added = 0
+        while self._unknown:
+            capture = await read_unknown_file(self._unknown[0], describe, self._pool)
+            if capture is not None:
+                await self._add(capture, capture.name)
+                added += 1
+            del self._unknown[0]
+        await self._remember("recovered", str(started))
+        if added:
+            _LOGGER.warning(
+                "Added %d files to the catalogue that it did not know", added
+            )
+        return added
+
+    async def _find_unknown(self) -> list[UnknownFile]:
+        recovered = await self._meta("recovered")
+        since = 0.0 if recovered is None else float(recovered) - _RECOVERY_MARGIN
+        return await find_unknown_files(
+            self._placement.root,
+            changed_since=since,
+            captures=self.captures,
+            pool=self._pool,
+        )
+
+    async def _add(self, capture: Capture, wanted: str) -> Capture:
+        while True:
+            try:
+                await self._catalogue.write(partial(self._insert, capture))
+                break
+            except sqlite3.IntegrityError:
+                known = await self.captures.at(
+                    capture.camera, capture.day, capture.name
+                )
+                if known is not None and known.sha256 == capture.sha256:
+                    return known
+                # The name was used before by a file that is no longer on the disk.
+                moved = await self._run(
+                    partial(
+                        self._placement.move_aside,
+                        capture.camera,
+                        capture.day,
+                        capture.name,
+                        wanted,
+                    )
+                )
+                capture = replace(capture, name=moved)
+        self._used += capture.size
+        if self._offsite:
+            self.uploads.enqueued()
+        self.changed()
+        return capture
+
+    def _insert(self, capture: Capture, connection: sqlite3.Connection) -> None:
+        insert_capture(connection, capture)
+        if self._offsite:
+            insert_upload(connection, capture.id)
+
+    async def _meta(self, key: str) -> str | None:
+        def work(connection: sqlite3.Connection) -> str | None:
+            row = connection.execute(
+                "SELECT value FROM meta WHERE key = ?", (key,)
+            ).fetchone()
+            return None if row is None else str(row["value"])
+
+        return await self._catalogue.read(work)
+
+    async def _remember(self, key: str, value: str) -> None:
+        await self._catalogue.write(
+            lambda connection: connection.execute(
+                "INSERT INTO meta VALUES (?, ?)"
+                " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                (key, value),
+            )
+        )
+
+    async def _run[T](self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)

@@ -1,0 +1,196 @@
+"""What is kept is whole, in its place, in the catalogue, and there once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import date, timedelta
+import hashlib
+import os
+from pathlib import Path
+import sqlite3
+
+import pytest
+
+from custom_components.hikvision_nvr.errors import (
+    CatalogueError,
+    StorageFullError,
+    StorageNotWritableError,
+)
+from custom_components.hikvision_nvr.store import Store
+
+from .conftest import EVENT, keep
+
+type OpenStore = Callable[..., Awaitable[Store]]
+
+DAY = date(2026, 11, 22)
+
+
+def files(root: Path) -> set[str]:
+    """Return the captures on the disk."""
+    return {
+        str(path.relative_to(root))
+        for path in root.rglob("*")
+        if path.is_file() and path.name != ".hikvision_nvr"
+    }
+
+
+async def test_capture_is_in_the_day_of_the_event(store: Store, root: Path) -> None:
+    capture = await keep(store, b"picture")
+    assert capture.relative_path == "front/2026-11-22/a.jpg"
+    assert (root / capture.relative_path).read_bytes() == b"picture"
+    assert capture.sha256 == hashlib.sha256(b"picture").hexdigest()
+    assert capture.md5 == hashlib.md5(b"picture").hexdigest()
+    assert await store.captures.get(capture.id) == capture
+    assert files(root) == {"front/2026-11-22/a.jpg"}
+
+
+async def test_large_file_is_whole(store: Store) -> None:
+    blocks = [os.urandom(300_000) for _ in range(20)]
+    incoming = store.receive()
+    for block in blocks:
+        await incoming.write(block)
+    placed = await incoming.place("front", DAY, "clip.mp4")
+    content = b"".join(blocks)
+    assert placed.size == len(content)
+    assert placed.sha256 == hashlib.sha256(content).hexdigest()
+
+
+async def test_another_process_sees_the_row_when_keep_returns(
+    store: Store, catalogue: Path
+) -> None:
+    capture = await keep(store)
+    with sqlite3.connect(f"file:{catalogue}?mode=ro", uri=True) as connection:
+        rows = connection.execute("SELECT id FROM captures").fetchall()
+        waiting = connection.execute("SELECT capture_id FROM uploads").fetchall()
+    connection.close()
+    assert rows == waiting == [(capture.id,)]
+
+
+async def test_same_bytes_again_are_kept_once(store: Store, root: Path) -> None:
+    first = await keep(store)
+    again = await keep(store)
+    assert again == first
+    assert files(root) == {first.relative_path}
+    assert store.used == first.size
+    backlog = await store.uploads.backlog()
+    assert backlog.files == 1
+
+
+async def test_same_name_with_other_bytes_replaces_nothing(store: Store) -> None:
+    captures = [await keep(store, content) for content in (b"one", b"two", b"three")]
+    assert [capture.name for capture in captures] == ["a.jpg", "a~1.jpg", "a~2.jpg"]
+    assert [store.path(capture).read_bytes() for capture in captures] == [
+        b"one",
+        b"two",
+        b"three",
+    ]
+
+
+async def test_uploads_of_one_name_at_once_are_all_kept(store: Store) -> None:
+    contents = [str(number).encode() for number in range(20)]
+    captures = await asyncio.gather(*(keep(store, content) for content in contents))
+    assert len({capture.name for capture in captures}) == len(contents)
+    assert {store.path(capture).read_bytes() for capture in captures} == set(contents)
+
+
+async def test_same_upload_twice_at_once_is_kept_once(store: Store, root: Path) -> None:
+    captures = await asyncio.gather(*(keep(store) for _ in range(10)))
+    assert len({capture.id for capture in captures}) == 1
+    assert files(root) == {captures[0].relative_path}
+
+
+async def test_name_of_a_purged_file_is_not_used_for_another(store: Store) -> None:
+    purged = await keep(store, b"one")
+    store.path(purged).unlink()
+    capture = await keep(store, b"two")
+    assert capture.name == "a~1.jpg"
+    assert store.path(capture).read_bytes() == b"two"
+    known = await store.captures.get(purged.id)
+    assert known is not None
+    assert known.sha256 == purged.sha256
+
+
+async def test_discarded_upload_leaves_nothing(store: Store, root: Path) -> None:
+    incoming = store.receive()
+    await incoming.write(b"x" * 3_000_000)
+    await incoming.discard()
+    assert files(root) == set()
+
+
+async def test_full_disk_is_said_and_leaves_nothing(
+    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", no_space)
+        with pytest.raises(StorageFullError):
+            await keep(store, b"x" * 3_000_000)
+    assert files(root) == set()
+    assert (await store.uploads.backlog()).files == 0
+    await keep(store)
+
+
+async def test_failed_sync_is_no_success(
+    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", broken)
+        with pytest.raises(StorageNotWritableError):
+            await keep(store)
+    assert files(root) == set()
+
+
+async def test_row_that_cannot_be_written_leaves_nothing(
+    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_row(*_: object) -> None:
+        raise CatalogueError("The catalogue cannot be written")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "custom_components.hikvision_nvr.store.store.insert_upload", no_row
+        )
+        with pytest.raises(CatalogueError):
+            await keep(store)
+    assert files(root) == set()
+    assert await store.captures.on_day("front", DAY) == []
+
+
+async def test_newest_snapshot_is_by_event_not_by_arrival(store: Store) -> None:
+    await keep(store, b"late", "late.jpg", event_time=EVENT - timedelta(hours=1))
+    newest = await keep(store, b"new", "new.jpg")
+    await keep(store, b"older", "older.jpg", event_time=EVENT - timedelta(minutes=1))
+    assert await store.captures.latest_snapshot("front") == newest
+    assert await store.captures.latest_snapshot("back") is None
+
+
+async def test_days_and_captures_newest_first(store: Store) -> None:
+    for hours in (0, 1, 30):
+        await keep(
+            store,
+            name=f"{hours}.jpg",
+            event_time=EVENT - timedelta(hours=hours),
+        )
+    assert await store.captures.days("front") == [
+        (date(2026, 11, 22), 1),
+        (date(2026, 11, 21), 1),
+        (date(2026, 11, 20), 1),
+    ]
+    [capture] = await store.captures.on_day("front", date(2026, 11, 20))
+    assert capture.name == "30.jpg"
+
+
+async def test_without_offsite_nothing_waits_until_it_is_set_up(
+    open_store: OpenStore,
+) -> None:
+    store = await open_store(offsite=False)
+    capture = await keep(store)
+    assert (await store.uploads.backlog()).files == 0
+    store = await open_store(offsite=True)
+    upload = await store.uploads.pick()
+    assert upload is not None
+    assert upload.capture.id == capture.id
