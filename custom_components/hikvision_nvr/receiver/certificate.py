@@ -1,0 +1,133 @@
+"""The receiver's certificate: made when missing, and turned into TLS contexts."""
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+import ipaddress
+import os
+from pathlib import Path
+import ssl
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from ..errors import CertificateError
+from ..model import CertificateSettings
+
+_LIFETIME = timedelta(days=3650)
+"""Cameras cannot follow a renewed certificate that they were told to trust."""
+
+_COMMON_NAME = "hikvision_nvr"
+
+
+def check_certificate(certificate: Path, private_key: Path) -> None:
+    """Check that both files can be read and belong together (blocking).
+
+    Raises CertificateError.
+    """
+    _context(certificate, private_key)
+
+
+def tls_contexts(
+    settings: CertificateSettings,
+) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return the contexts for control and data connections (blocking).
+
+    Makes the certificate first if it is missing and may be made. Raises
+    CertificateError.
+    """
+    if settings.generate and not (
+        settings.certificate.exists() and settings.private_key.exists()
+    ):
+        generate_certificate(settings)
+    control = _context(settings.certificate, settings.private_key)
+    data = _context(settings.certificate, settings.private_key)
+    # A camera that closes without reading would answer a session ticket with a
+    # reset, and the reset destroys what it has just sent.
+    data.num_tickets = 0
+    return control, data
+
+
+def generate_certificate(settings: CertificateSettings) -> None:
+    """Write a self-signed ECDSA P-256 certificate (RFC 5280) and its key (blocking).
+
+    Raises CertificateError when the files cannot be written.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _COMMON_NAME)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        # A camera whose clock is behind must not see a certificate of the future.
+        .not_valid_before(now - timedelta(days=365))
+        .not_valid_after(now + _LIFETIME)
+        .add_extension(
+            x509.SubjectAlternativeName(
+                [_general_name(host) for host in settings.host_names]
+                or [x509.DNSName("localhost")]
+            ),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    try:
+        _write_private(
+            settings.private_key,
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            ),
+        )
+        _write_private(
+            settings.certificate,
+            certificate.public_bytes(serialization.Encoding.PEM),
+        )
+    except OSError as err:
+        raise CertificateError(
+            f"The certificate cannot be written: {err}", error=str(err)
+        ) from err
+
+
+def _context(certificate: Path, private_key: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        # A key with a passphrase must fail here and not ask at a terminal.
+        context.load_cert_chain(certificate, private_key, password=lambda: "")
+    except (OSError, ValueError) as err:
+        reason = getattr(err, "strerror", None) or str(err)
+        raise CertificateError(
+            f"{certificate} and {private_key} cannot be used: {err}",
+            certificate=str(certificate),
+            private_key=str(private_key),
+            error=reason,
+        ) from err
+    return context
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    with suppress(ValueError):
+        return x509.IPAddress(ipaddress.ip_address(host))
+    return x509.DNSName(host.encode("idna").decode())
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".new")
+    with open(
+        temporary, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)
+    ) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
