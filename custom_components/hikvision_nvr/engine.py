@@ -1,0 +1,189 @@
+"""The engine: the recorder's rooms on an event loop of their own, in one thread.
+
+TLS, disk and S3 work in bursts that would be felt by every automation if they ran on
+Home Assistant's loop. Here they are behind three doors: ``start``, ``stop`` and
+``run``. The engine needs no Home Assistant.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+import contextlib
+import logging
+import threading
+from typing import Any, Protocol
+
+from .errors import NotRunningError, RecorderError
+from .intake import Intake
+from .model import Capture, Detection, EngineSettings, RecorderStatus
+from .offsite import Offsite
+from .receiver import Receiver
+from .status import StatusReporter
+from .store import Store
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class _StoppedError(Exception):
+    """The engine stopped while a job ran."""
+
+
+class EngineListener(Protocol):
+    """Hears from the engine. Everything is called in the engine's thread."""
+
+    def on_detection(self, detection: Detection) -> None:
+        """Something was detected; its file is here but not yet on the disk."""
+
+    def on_capture(self, capture: Capture) -> None:
+        """A capture is safe on the disk."""
+
+    def on_status(self, status: RecorderStatus) -> None:
+        """The recorder's state has changed. At most once a second."""
+
+
+class Engine:
+    """Owns the engine's thread and loop, and the rooms that run there."""
+
+    def __init__(self, settings: EngineSettings, listener: EngineListener) -> None:
+        """Prepare an engine; ``start`` runs it."""
+        self._settings = settings
+        self._listener = listener
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._started = threading.Event()
+        self._failure: BaseException | None = None
+        self._jobs: set[asyncio.Task[Any]] = set()
+        self.store = Store(
+            settings.storage_root,
+            settings.state_folder / "catalogue.sqlite",
+            time_zone=settings.time_zone,
+            offsite=settings.s3 is not None,
+        )
+        self.intake = Intake(
+            self.store,
+            settings.cameras,
+            time_zone=settings.time_zone,
+            on_detection=listener.on_detection,
+            on_capture=listener.on_capture,
+        )
+        self.receiver = Receiver(
+            settings.receiver, settings.cameras, self.store, self.intake.take
+        )
+        self.offsite = (
+            None
+            if settings.s3 is None
+            else Offsite(
+                settings.s3, self.store, settings.time_zone, self.intake.describe
+            )
+        )
+
+    def start(self) -> None:
+        """Start the thread and wait until the receiver listens (blocking).
+
+        Raises RecorderError when a room cannot start; nothing runs then.
+        """
+        self._thread = threading.Thread(
+            target=self._main, name="hikvision_nvr-engine", daemon=True
+        )
+        self._thread.start()
+        self._started.wait()
+        if self._failure is not None:
+            self._thread.join()
+            self._thread = None
+            raise self._failure
+
+    def stop(self) -> None:
+        """Stop, keep what has arrived, and join every thread (blocking)."""
+        if self._thread is None:
+            return
+        assert self._loop is not None
+        assert self._stopping is not None
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+        self._thread = None
+
+    async def run[T](self, work: Coroutine[Any, Any, T]) -> T:
+        """Run ``work`` on the engine's loop and return its result.
+
+        For callers on other loops. Raises what ``work`` raises, and
+        NotRunningError when the engine is not running or stops meanwhile.
+        """
+        loop = self._loop
+        if loop is None or self._stopping is None or self._stopping.is_set():
+            work.close()
+            raise NotRunningError("The recorder is not running")
+        try:
+            return await asyncio.wrap_future(
+                asyncio.run_coroutine_threadsafe(self._job(work), loop)
+            )
+        except _StoppedError as err:
+            raise NotRunningError("The recorder was stopped") from err
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as err:
+            if self._started.is_set():
+                _LOGGER.exception("The recorder's engine has failed")
+            self._failure = err
+        finally:
+            self._loop = None
+            self._started.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        async with contextlib.AsyncExitStack() as stack:
+            await self.store.open()
+            stack.push_async_callback(self.store.close)
+            if self.offsite is not None:
+                await self.offsite.start()
+                stack.push_async_callback(self.offsite.stop)
+            reporter = StatusReporter(
+                self.store, self.offsite, self._listener.on_status
+            )
+            await stack.enter_async_context(_background(reporter.run()))
+            await stack.enter_async_context(_background(self._recover()))
+            # Left in the opposite order: no new upload, none under way, no job.
+            stack.push_async_callback(self._end_jobs)
+            stack.push_async_callback(self.intake.drain)
+            await self.receiver.start()
+            stack.push_async_callback(self.receiver.stop)
+            self._started.set()
+            await self._stopping.wait()
+
+    async def _job[T](self, work: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        self._jobs.add(task)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            assert self._stopping is not None
+            if self._stopping.is_set():
+                raise _StoppedError from None
+            raise
+        finally:
+            self._jobs.discard(task)
+
+    async def _end_jobs(self) -> None:
+        for job in self._jobs:
+            job.cancel()
+        if self._jobs:
+            await asyncio.wait(self._jobs)
+
+    async def _recover(self) -> None:
+        try:
+            await self.store.recover(self.intake.describe)
+        except RecorderError as err:
+            _LOGGER.error("Files on the disk could not be added: %s", err)
+
+
+@contextlib.asynccontextmanager
+async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

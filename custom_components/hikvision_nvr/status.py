@@ -1,0 +1,64 @@
+"""Tells the recorder's state when it changes."""
+
+import asyncio
+from collections.abc import Callable
+import logging
+
+from .model import RecorderStatus
+from .offsite import Offsite
+from .store import Store
+
+_LOGGER = logging.getLogger(__name__)
+
+_SHORTEST = 1.0
+"""Seconds between two reports: a burst of uploads is one change."""
+_LONGEST = 60.0
+"""Seconds after which the free space is looked at in any case."""
+
+
+class StatusReporter:
+    """Reports at the start, after changes, and now and then."""
+
+    def __init__(
+        self,
+        store: Store,
+        offsite: Offsite | None,
+        report: Callable[[RecorderStatus], None],
+    ) -> None:
+        """Watch these rooms."""
+        self._store = store
+        self._offsite = offsite
+        self._report = report
+        self._changed = asyncio.Event()
+        store.on_change(self._changed.set)
+
+    async def run(self) -> None:
+        """Report until cancelled."""
+        last: RecorderStatus | None = None
+        while True:
+            self._changed.clear()
+            try:
+                status = await self._status()
+            except Exception:
+                # A disk that is gone for a moment must not end the reports.
+                _LOGGER.exception("The recorder's state cannot be read")
+            else:
+                if status != last:
+                    self._report(status)
+                    last = status
+            await asyncio.sleep(_SHORTEST)
+            try:
+                async with asyncio.timeout(_LONGEST):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    async def _status(self) -> RecorderStatus:
+        store, offsite = self._store, self._offsite
+        return RecorderStatus(
+            storage_used=store.used,
+            storage_free=await store.free(),
+            backlog=None if offsite is None else await store.uploads.backlog(),
+            last_upload=None if offsite is None else await store.captures.last_upload(),
+            offsite_connected=None if offsite is None else offsite.connected,
+        )
