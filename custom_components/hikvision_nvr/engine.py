@@ -94,12 +94,16 @@ class Engine:
 
     def stop(self) -> None:
         """Stop, keep what has arrived, and join every thread (blocking)."""
-        if self._thread is None:
+        thread = self._thread
+        if thread is None:
             return
-        assert self._loop is not None
-        assert self._stopping is not None
-        self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join()
+        self._started.wait()
+        loop, stopping = self._loop, self._stopping
+        if loop is not None and stopping is not None:
+            # It may end by itself at this moment.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(stopping.set)
+        thread.join()
         self._thread = None
 
     async def run[T](self, work: Coroutine[Any, Any, T]) -> T:
