@@ -7,9 +7,6 @@ import uuid
 
 from .model import Camera, Detection, DetectionType, Sighting
 
-_BURST_WINDOW = timedelta(seconds=10)
-"""How long after the last file of an incident another one still belongs to it."""
-
 _LONGEST = timedelta(seconds=60)
 """After this an incident that goes on is told again."""
 
@@ -21,16 +18,16 @@ class _Incident:
     last_event: datetime
     last_arrival: datetime
 
-    def includes(self, event_time: datetime, arrived: datetime) -> bool:
+    def includes(
+        self, event_time: datetime, arrived: datetime, window: timedelta
+    ) -> bool:
         # A file that is sent again, however late, tells of nothing new.
         if self.first_event <= event_time <= self.last_event:
             return True
         return (
-            arrived <= self.last_arrival + _BURST_WINDOW
-            and self.first_event - _BURST_WINDOW
-            <= event_time
-            <= self.last_event + _BURST_WINDOW
-            and event_time <= self.first_event + _LONGEST
+            arrived <= self.last_arrival + window
+            and self.first_event - window <= event_time <= self.last_event + window
+            and event_time <= self.first_event + max(window, _LONGEST)
         )
 
 
@@ -51,12 +48,18 @@ class Detections:
         file_name: str,
         capture_id: str,
     ) -> Detection | None:
-        """Return the detection that a file belongs to; None for a scheduled picture."""
+        """Return the detection that a file belongs to; None for a scheduled picture.
+
+        A file belongs to an incident when it comes within the camera's burst window
+        after the incident's last file.
+        """
         if sighting.type is None:
             return None
         key = (camera.id, sighting.type)
         incident = self._latest.get(key)
-        if incident is not None and incident.includes(sighting.event_time, arrived):
+        if incident is not None and incident.includes(
+            sighting.event_time, arrived, camera.burst_window
+        ):
             incident.first_event = min(incident.first_event, sighting.event_time)
             incident.last_event = max(incident.last_event, sighting.event_time)
             incident.last_arrival = arrived

@@ -12,6 +12,7 @@ import logging
 import threading
 from typing import Any, Protocol
 
+from .camera_activity import CameraActivity
 from .errors import NotRunningError, RecorderError
 from .intake import Intake
 from .model import Capture, Detection, EngineSettings, RecorderStatus
@@ -58,16 +59,23 @@ class Engine:
             settings.state_folder / "catalogue.sqlite",
             time_zone=settings.time_zone,
             offsite=settings.s3 is not None,
+            reserve=settings.storage_reserve,
         )
+        self.activity = CameraActivity(settings.cameras, self.store.changed)
         self.intake = Intake(
             self.store,
             settings.cameras,
+            self.activity,
             time_zone=settings.time_zone,
             on_detection=listener.on_detection,
             on_capture=listener.on_capture,
         )
         self.receiver = Receiver(
-            settings.receiver, settings.cameras, self.store, self.intake.take
+            settings.receiver,
+            settings.cameras,
+            self.store,
+            self.intake,
+            self.store.changed,
         )
         self.offsite = (
             None
@@ -143,8 +151,13 @@ class Engine:
             if self.offsite is not None:
                 await self.offsite.start()
                 stack.push_async_callback(self.offsite.stop)
+            await self.intake.start()
             reporter = StatusReporter(
-                self.store, self.offsite, self._listener.on_status
+                self.store,
+                self.offsite,
+                self.receiver,
+                self.activity,
+                self._listener.on_status,
             )
             await stack.enter_async_context(_background(reporter.run()))
             await stack.enter_async_context(_background(self._recover()))

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Callable
 import logging
 
+from .camera_activity import CameraActivity
 from .model import RecorderStatus
 from .offsite import Offsite
+from .receiver import Receiver
 from .store import Store
 
 _LOGGER = logging.getLogger(__name__)
@@ -23,11 +25,15 @@ class StatusReporter:
         self,
         store: Store,
         offsite: Offsite | None,
+        receiver: Receiver,
+        activity: CameraActivity,
         report: Callable[[RecorderStatus], None],
     ) -> None:
         """Watch these rooms."""
         self._store = store
         self._offsite = offsite
+        self._receiver = receiver
+        self._activity = activity
         self._report = report
         self._changed = asyncio.Event()
         store.on_change(self._changed.set)
@@ -61,4 +67,7 @@ class StatusReporter:
             backlog=None if offsite is None else await store.uploads.backlog(),
             last_upload=None if offsite is None else await store.captures.last_upload(),
             offsite_connected=None if offsite is None else offsite.connected,
+            uploads_today=store.uploads_today,
+            receiver=self._receiver.status(),
+            cameras=self._activity.statuses(),
         )

@@ -1,16 +1,20 @@
 """A receiver on loopback, and clients that talk to it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
 import ftplib
 from functools import cache
+import itertools
 from pathlib import Path
 import ssl
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from custom_components.hikvision_nvr.camera_activity import CameraActivity
 from custom_components.hikvision_nvr.intake import Intake
 from custom_components.hikvision_nvr.model import (
     Brand,
@@ -18,6 +22,7 @@ from custom_components.hikvision_nvr.model import (
     Capture,
     CertificateSettings,
     Detection,
+    Limits,
     ReceiverSettings,
 )
 from custom_components.hikvision_nvr.receiver import Receiver
@@ -27,7 +32,8 @@ from custom_components.hikvision_nvr.store import Store
 HOST = "127.0.0.1"
 USERNAME = "front"
 PASSWORD = "Secret-12"
-PASSIVE_PORTS = (50200, 50203)
+QUICK = Limits(refusal_time=0.2)
+"""The limits of a real receiver, but for the wait after a wrong password."""
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 800 + b"\xff\xd9"
 
 
@@ -41,9 +47,9 @@ def _password_hash() -> str:
     return hash_password(PASSWORD)
 
 
-@pytest.fixture
-def camera() -> Camera:
-    return Camera(
+def a_camera(**changes: Any) -> Camera:
+    """Return the camera that delivers in these tests."""
+    camera = Camera(
         id="camera-1",
         name="Front door",
         folder="front",
@@ -51,6 +57,7 @@ def camera() -> Camera:
         username=USERNAME,
         password_hash=_password_hash(),
     )
+    return replace(camera, **changes)
 
 
 @dataclass
@@ -59,6 +66,8 @@ class Site:
 
     receiver: Receiver
     store: Store
+    activity: CameraActivity
+    certificate: CertificateSettings
     root: Path
     detections: list[Detection] = field(default_factory=list)
     captures: list[Capture] = field(default_factory=list)
@@ -76,42 +85,75 @@ class Site:
         }
 
 
+type MakeSite = Callable[..., Awaitable[Site]]
+
+
 @pytest.fixture
-async def site(tmp_path: Path, camera: Camera) -> AsyncIterator[Site]:
-    zone = ZoneInfo("Europe/Berlin")
-    root = tmp_path / "media"
-    store = Store(root, tmp_path / "catalogue.sqlite", time_zone=zone, offsite=False)
-    await store.open()
-    detections: list[Detection] = []
-    captures: list[Capture] = []
-    intake = Intake(
-        store,
-        [camera],
-        time_zone=zone,
-        on_detection=detections.append,
-        on_capture=captures.append,
-    )
-    receiver = Receiver(
-        ReceiverSettings(
-            host=HOST,
-            port=0,
-            passive_ports=PASSIVE_PORTS,
-            certificate=CertificateSettings(
-                certificate=tmp_path / "certificate.pem",
-                private_key=tmp_path / "key.pem",
+async def make_site(tmp_path: Path) -> AsyncIterator[MakeSite]:
+    """Return a function that starts a receiver; its arguments change the settings."""
+    async with AsyncExitStack() as stack:
+        numbers = itertools.count()
+
+        async def make(
+            *cameras: Camera, reserve: int = 0, offsite: bool = False, **changes: Any
+        ) -> Site:
+            folder = tmp_path / f"site-{next(numbers)}"
+            zone = ZoneInfo("Europe/Berlin")
+            store = Store(
+                folder / "media",
+                folder / "catalogue.sqlite",
+                time_zone=zone,
+                offsite=offsite,
+                reserve=reserve,
+            )
+            await store.open()
+            stack.push_async_callback(store.close)
+            cameras = cameras or (a_camera(),)
+            certificate = CertificateSettings(
+                certificate=folder / "certificate.pem",
+                private_key=folder / "key.pem",
                 generate=True,
                 host_names=("localhost", HOST),
-            ),
-        ),
-        [camera],
-        store,
-        intake.take,
-    )
-    await receiver.start()
-    yield Site(receiver, store, root, detections, captures)
-    await receiver.stop()
-    await intake.drain()
-    await store.close()
+            )
+            settings = ReceiverSettings(
+                host=HOST,
+                port=0,
+                passive_ports=(0, 0),
+                certificate=certificate,
+                limits=QUICK,
+            )
+            detections: list[Detection] = []
+            captures: list[Capture] = []
+            activity = CameraActivity(cameras, lambda: None)
+            intake = Intake(
+                store,
+                cameras,
+                activity,
+                time_zone=zone,
+                on_detection=detections.append,
+                on_capture=captures.append,
+            )
+            stack.push_async_callback(intake.drain)
+            receiver = Receiver(replace(settings, **changes), cameras, store, intake)
+            await receiver.start()
+            stack.push_async_callback(receiver.stop)
+            return Site(
+                receiver,
+                store,
+                activity,
+                certificate,
+                folder / "media",
+                detections,
+                captures,
+            )
+
+        yield make
+
+
+@pytest.fixture
+async def site(make_site: MakeSite) -> Site:
+    """Return a receiver with one camera."""
+    return await make_site()
 
 
 def client_context(
@@ -136,6 +178,14 @@ def login(port: int, context: ssl.SSLContext | None = None) -> ftplib.FTP_TLS:
     client = connect(port, context)
     client.login(USERNAME, PASSWORD)
     client.prot_p()
+    return client
+
+
+def plain_login(port: int) -> ftplib.FTP:
+    """Return a client without encryption that is logged in (blocking)."""
+    client = ftplib.FTP(timeout=20)
+    client.connect(HOST, port)
+    client.login(USERNAME, PASSWORD)
     return client
 
 

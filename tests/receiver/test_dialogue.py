@@ -32,6 +32,8 @@ from .conftest import JPEG, Site, login, run
         ("XCWD /new", "250"),
         ("CDUP", "250"),
         ("REST 0", "350"),
+        ("REST 100", "350"),
+        ("MLST /", "250"),
     ],
 )
 async def test_command_is_accepted(site: Site, command: str, code: str) -> None:
@@ -44,7 +46,15 @@ async def test_command_is_accepted(site: Site, command: str, code: str) -> None:
     ("command", "code"),
     [
         ("PORT 127,0,0,1,4,1", "502"),
+        ("PORT 127,0,0,1,4", "501"),
+        ("PORT 1,2,3,4,5,256", "501"),
         ("EPRT |1|127.0.0.1|1025|", "502"),
+        ("EPRT |1|127.0.0.1|", "501"),
+        ("EPRT", "501"),
+        ("REST x", "501"),
+        ("REST ²", "501"),
+        ("RNFR missing.jpg", "550"),
+        ("RNTO a.jpg", "503"),
         ("RETR a.jpg", "502"),
         ("DELE a.jpg", "550"),
         ("RMD /", "550"),
@@ -79,7 +89,7 @@ async def test_folders_appear_when_they_are_made_or_entered(site: Site) -> None:
     await run(attempt)
 
 
-async def test_delivered_files_are_seen_by_their_session(site: Site) -> None:
+async def test_delivered_files_are_seen_by_their_camera(site: Site) -> None:
     def attempt() -> None:
         client = login(site.port)
         client.cwd("/day")
@@ -94,9 +104,9 @@ async def test_delivered_files_are_seen_by_their_session(site: Site) -> None:
         [(name, facts)] = list(client.mlsd("/day"))
         assert (name, facts["type"], facts["size"]) == ("a.jpg", "file", str(len(JPEG)))
         client.quit()
-        other = login(site.port)
-        with pytest.raises(ftplib.error_perm):
-            other.size("/day/a.jpg")
-        other.quit()
+        later = login(site.port)
+        assert later.size("/day/a.jpg") == len(JPEG)
+        assert "type=file" in later.sendcmd("MLST /day/a.jpg")
+        later.quit()
 
     await run(attempt)

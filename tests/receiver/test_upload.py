@@ -1,20 +1,32 @@
 """What a camera delivers arrives whole, or the camera is told that it did not."""
 
 import asyncio
+from dataclasses import replace
 import ftplib
 import hashlib
 import io
 import os
 import re
+import select
 import socket
 import ssl
 import struct
+import time
 
 import pytest
 
 from custom_components.hikvision_nvr.model import DetectionType
 
-from .conftest import HOST, JPEG, PASSIVE_PORTS, Site, client_context, login, run
+from .conftest import (
+    HOST,
+    JPEG,
+    QUICK,
+    MakeSite,
+    Site,
+    client_context,
+    login,
+    run,
+)
 
 NAME = "10.55.48.12_01_20251119124208101_MOTION_DETECTION.jpg"
 PLACE = f"front/2025-11-19/{NAME}"
@@ -267,17 +279,18 @@ async def test_passive_port_takes_one_connection(site: Site) -> None:
     await run(attempt)
 
 
-async def test_no_free_port_is_said_and_passes(site: Site) -> None:
-    first, last = PASSIVE_PORTS
+async def test_no_free_port_is_said_and_passes(make_site: MakeSite) -> None:
+    with socket.create_server((HOST, 0)) as free:
+        number = free.getsockname()[1]
+    site = await make_site(passive_ports=(number, number))
 
     def attempt() -> str:
-        clients = [login(site.port) for _ in range(last - first + 2)]
-        for client in clients[:-1]:
-            client.sendcmd("PASV")
+        clients = [login(site.port) for _ in range(2)]
+        assert passive_port(clients[0].sendcmd("EPSV")) == number
         with pytest.raises(ftplib.error_temp) as caught:
-            clients[-1].sendcmd("PASV")
+            clients[1].sendcmd("PASV")
         clients[0].sendcmd("ABOR")
-        clients[-1].sendcmd("PASV")
+        clients[1].sendcmd("PASV")
         for client in clients:
             client.close()
         return str(caught.value)
@@ -334,9 +347,172 @@ async def test_many_cameras_at_once(site: Site) -> None:
             )
         client.quit()
 
-    # One more session than passive ports would be refused, as it should.
-    first, last = PASSIVE_PORTS
     await asyncio.gather(
-        *(run(lambda n=n: deliver(n)) for n in range(last - first + 1))  # type: ignore[misc]
+        *(run(lambda n=n: deliver(n)) for n in range(8))  # type: ignore[misc]
     )
-    assert len(site.files()) == 5 * (last - first + 1)
+    assert len(site.files()) == 5 * 8
+
+
+async def test_file_beyond_the_limit_is_refused(make_site: MakeSite) -> None:
+    site = await make_site(limits=replace(QUICK, file_size=1000))
+
+    def attempt() -> str:
+        client = login(site.port)
+        data = data_socket(client, f"STOR {NAME}")
+        data.sendall(JPEG[:1001])
+        with pytest.raises(ftplib.error_perm) as caught:
+            client.voidresp()
+        data.close()
+        assert site.files() == {}
+        assert store(client, NAME, JPEG[:1000]).startswith("226")
+        client.quit()
+        return str(caught.value)
+
+    assert (await run(attempt)).startswith("552")
+
+
+async def test_reserve_of_free_space_is_kept(make_site: MakeSite) -> None:
+    site = await make_site(reserve=1 << 60)
+    client = await run(lambda: login(site.port))
+    with pytest.raises(ftplib.error_temp, match="452"):
+        await run(lambda: store(client, NAME))
+    assert site.files() == {}
+    assert (await run(lambda: client.sendcmd("NOOP"))).startswith("200")
+    await run(client.quit)
+
+
+async def test_upload_slower_than_the_idle_time_is_whole(make_site: MakeSite) -> None:
+    site = await make_site(limits=replace(QUICK, idle_time=0.5))
+
+    def attempt() -> str:
+        client = login(site.port)
+        data = data_socket(client, f"STOR {NAME}")
+        for start in range(0, 20_000, 1000):
+            data.sendall(JPEG[start : start + 1000])
+            time.sleep(0.1)
+        data.sendall(JPEG[20_000:])
+        data.unwrap().close()
+        return client.voidresp()
+
+    assert (await run(attempt)).startswith("226")
+    assert site.files() == {PLACE: JPEG}
+
+
+async def test_idle_session_ends(make_site: MakeSite) -> None:
+    site = await make_site(limits=replace(QUICK, idle_time=0.3))
+    client = await run(lambda: login(site.port))
+    reply = await run(client.getmultiline)
+    assert reply.startswith("421")
+    client.close()
+
+
+async def test_session_without_login_ends(make_site: MakeSite) -> None:
+    site = await make_site(limits=replace(QUICK, login_time=0.5))
+
+    def attempt() -> bytes:
+        with socket.create_connection((HOST, site.port), timeout=20) as connection:
+            received = b""
+            # Commands do not buy more time.
+            connection.sendall(b"NOOP\r\n")
+            while more := connection.recv(4096):
+                received += more
+            return received
+
+    assert b"421 Timeout." in await run(attempt)
+
+
+async def test_stalled_upload_is_given_up(make_site: MakeSite) -> None:
+    site = await make_site(limits=replace(QUICK, stall_time=0.3))
+
+    def attempt() -> str:
+        client = login(site.port)
+        data = data_socket(client, f"STOR {NAME}")
+        data.sendall(JPEG[:1000])
+        with pytest.raises(ftplib.error_temp) as caught:
+            client.voidresp()
+        data.close()
+        client.quit()
+        return str(caught.value)
+
+    assert (await run(attempt)).startswith("426")
+    assert site.files() == {}
+
+
+async def test_upload_below_the_minimum_rate_is_given_up(make_site: MakeSite) -> None:
+    site = await make_site(
+        limits=replace(QUICK, stall_time=0.5, minimum_rate=1_000_000)
+    )
+
+    def attempt() -> str:
+        client = login(site.port)
+        data = data_socket(client, f"STOR {NAME}")
+        for start in range(0, 50_000, 1000):
+            data.sendall(JPEG[start : start + 1000])
+            answered, _, _ = select.select([client.sock], [], [], 0.1)
+            if answered:
+                break
+        with pytest.raises(ftplib.error_temp) as caught:
+            client.voidresp()
+        data.close()
+        client.quit()
+        return str(caught.value)
+
+    assert (await run(attempt)).startswith("426")
+    assert site.files() == {}
+
+
+async def test_data_connection_that_never_comes(make_site: MakeSite) -> None:
+    site = await make_site(limits=replace(QUICK, accept_time=0.2))
+
+    def attempt() -> str:
+        client = login(site.port)
+        client.sendcmd("PASV")
+        assert client.sendcmd(f"STOR {NAME}").startswith("150")
+        with pytest.raises(ftplib.error_temp) as caught:
+            client.voidresp()
+        client.quit()
+        return str(caught.value)
+
+    assert (await run(attempt)).startswith("425")
+
+
+async def test_file_that_was_cut_off_is_kept_and_marked(site: Site) -> None:
+    def attempt() -> None:
+        client = login(site.port)
+        store(client, NAME, JPEG[:100_000])
+        store(client, NAME.replace("101_", "102_"))
+        client.quit()
+
+    await run(attempt)
+    assert [capture.complete for capture in site.captures] == [False, True]
+    newest = await site.store.captures.latest_snapshot("front")
+    assert newest == site.captures[1]
+
+
+async def test_connection_test_is_answered_and_is_no_motion(site: Site) -> None:
+    client = await run(lambda: login(site.port))
+    reply = await run(
+        lambda: store(client, "/camera_test20190222080904/test.txt", b"t")
+    )
+    assert reply.startswith("226")
+    assert site.files() == {}
+    assert site.detections == []
+    assert site.activity.statuses()["camera-1"].last_test is not None
+    await run(client.quit)
+
+
+async def test_name_that_we_make(site: Site) -> None:
+    def attempt() -> str:
+        client = login(site.port)
+        port = passive_port(client.sendcmd("EPSV"))
+        connection = socket.create_connection((HOST, port), timeout=20)
+        announced = client.sendcmd("STOU")
+        data = client_context().wrap_socket(connection)
+        data.sendall(JPEG)
+        data.unwrap().close()
+        client.voidresp()
+        client.quit()
+        return announced.removeprefix("150 FILE: ")
+
+    name = await run(attempt)
+    assert [path.rsplit("/", 1)[1] for path in site.files()] == [name]

@@ -147,7 +147,7 @@ async def test_failed_sync_is_no_success(
 async def test_row_that_cannot_be_written_leaves_nothing(
     store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_row(*_: object) -> None:
+    def no_row(*_: object, **__: object) -> None:
         raise CatalogueError("The catalogue cannot be written")
 
     with monkeypatch.context() as patch:

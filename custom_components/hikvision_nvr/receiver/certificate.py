@@ -1,6 +1,7 @@
 """The receiver's certificate: made when missing, and turned into TLS contexts."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 import ipaddress
 import os
@@ -18,6 +19,8 @@ from ..model import CertificateSettings
 _LIFETIME = timedelta(days=3650)
 """Cameras cannot follow a renewed certificate that they were told to trust."""
 
+_RENEWED_BEFORE = timedelta(days=30)
+
 _COMMON_NAME = "hikvision_nvr"
 
 
@@ -29,24 +32,52 @@ def check_certificate(certificate: Path, private_key: Path) -> None:
     _context(certificate, private_key)
 
 
-def tls_contexts(
-    settings: CertificateSettings,
-) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return the contexts for control and data connections (blocking).
+@dataclass(slots=True)
+class TlsContexts:
+    """The contexts for control and data connections, swapped when files change.
 
-    Makes the certificate first if it is missing and may be made. Raises
-    CertificateError.
+    Connections that are open go on with the certificate they began with.
     """
-    if settings.generate and not (
-        settings.certificate.exists() and settings.private_key.exists()
-    ):
+
+    control: ssl.SSLContext
+    data: ssl.SSLContext
+
+
+def load_tls_contexts(settings: CertificateSettings) -> TlsContexts:
+    """Return the contexts of the certificate (blocking).
+
+    A certificate that may be generated is made when it is missing, cannot be read or
+    is about to expire. Raises CertificateError.
+    """
+    if settings.generate and _is_due(settings):
         generate_certificate(settings)
-    control = _context(settings.certificate, settings.private_key)
     data = _context(settings.certificate, settings.private_key)
     # A camera that closes without reading would answer a session ticket with a
     # reset, and the reset destroys what it has just sent.
     data.num_tickets = 0
-    return control, data
+    return TlsContexts(_context(settings.certificate, settings.private_key), data)
+
+
+def certificate_state(settings: CertificateSettings) -> tuple[object, ...]:
+    """Return something that changes when the files change or must (blocking)."""
+    files = []
+    for path in (settings.certificate, settings.private_key):
+        try:
+            status = path.stat()
+        except OSError:
+            files.append(None)
+        else:
+            files.append((status.st_mtime_ns, status.st_size, status.st_ino))
+    return (*files, settings.generate and _is_due(settings))
+
+
+def expires(settings: CertificateSettings) -> datetime:
+    """Return when the certificate expires (blocking).
+
+    Raises OSError or ValueError when it cannot be read.
+    """
+    content = settings.certificate.read_bytes()
+    return x509.load_pem_x509_certificate(content).not_valid_after_utc
 
 
 def generate_certificate(settings: CertificateSettings) -> None:
@@ -96,6 +127,14 @@ def generate_certificate(settings: CertificateSettings) -> None:
         raise CertificateError(
             f"The certificate cannot be written: {err}", error=str(err)
         ) from err
+
+
+def _is_due(settings: CertificateSettings) -> bool:
+    try:
+        soon = expires(settings) - datetime.now(UTC) < _RENEWED_BEFORE
+        return soon or not settings.private_key.exists()
+    except OSError, ValueError:
+        return True
 
 
 def _context(certificate: Path, private_key: Path) -> ssl.SSLContext:

@@ -1,4 +1,4 @@
-"""Data connections (RFC 959, RFC 2428): one passive port, one peer, one transfer."""
+"""Data connections (RFC 959, RFC 2428): one port, one peer, one transfer."""
 
 import asyncio
 from collections import deque
@@ -116,8 +116,9 @@ class PassivePorts:
     """The ports that may be used for data connections, taken in turn."""
 
     def __init__(self, ports: Iterable[int]) -> None:
-        """Use these ports; 0 stands for any."""
+        """Use these ports; 0 stands for any that the system has."""
         self._free = deque(ports)
+        self._any = 0 in self._free
 
     async def listen(
         self, host: str, peer: str, context: ssl.SSLContext | None
@@ -127,12 +128,12 @@ class PassivePorts:
         Raises OSError (EADDRINUSE) when every port is taken.
         """
         for _ in range(len(self._free)):
-            port = self._free.popleft()
+            port = 0 if self._any else self._free.popleft()
             listener = PassiveListener(self, port, peer, context)
             try:
                 await listener.listen(host)
             except OSError as err:
-                self._free.append(port)
+                self.release(port)
                 if err.errno != errno.EADDRINUSE:
                     raise
             else:
@@ -141,7 +142,8 @@ class PassivePorts:
 
     def release(self, port: int) -> None:
         """Take a port back. The one used longest ago is used next."""
-        self._free.append(port)
+        if not self._any:
+            self._free.append(port)
 
 
 class PassiveListener:
@@ -203,30 +205,11 @@ class PassiveListener:
             self._connection.result().abort()
 
     async def _start(self, transport: asyncio.Transport) -> None:
-        connection = DataConnection()
         try:
-            if self._context is None:
-                transport.set_protocol(connection)
-                connection.connection_made(transport)
-                transport.resume_reading()
-            else:
-                encrypted = await asyncio.get_running_loop().start_tls(
-                    transport,
-                    connection,
-                    self._context,
-                    server_side=True,
-                    ssl_handshake_timeout=_HANDSHAKE_TIMEOUT,
-                    ssl_shutdown_timeout=_SHUTDOWN_TIMEOUT,
-                )
-                assert encrypted is not None
-                # start_tls swaps protocols on a connection that is already made.
-                connection.connection_made(encrypted)
+            connection = await _start_data(transport, self._context)
         except OSError as err:
             if not self._connection.done():
                 self._connection.set_exception(err)
-        except BaseException:
-            transport.abort()
-            raise
         else:
             self._connection.set_result(connection)
 
@@ -235,6 +218,71 @@ class PassiveListener:
             self._server.close()
             self._server = None
             self._ports.release(self._taken)
+
+
+class ActiveConnection:
+    """A connection that we make to the peer, for cameras without passive mode."""
+
+    def __init__(
+        self, address: str, port: int, local: str, context: ssl.SSLContext | None
+    ) -> None:
+        """Connect from ``local`` to the peer when the transfer begins."""
+        self._peer = (address, port)
+        self._local = local
+        self._context = context
+
+    async def accept(self, timeout: float) -> DataConnection:
+        """Connect. Raises TimeoutError after ``timeout`` seconds, OSError."""
+        async with asyncio.timeout(timeout):
+            transport, _ = await asyncio.get_running_loop().create_connection(
+                _Paused, *self._peer, local_addr=(self._local, 0)
+            )
+            return await _start_data(transport, self._context)
+
+    def close(self) -> None:
+        """Nothing is open before the transfer."""
+
+
+type DataSource = PassiveListener | ActiveConnection
+
+
+async def _start_data(
+    transport: asyncio.Transport, context: ssl.SSLContext | None
+) -> DataConnection:
+    """Go on with a paused transport as data connection, encrypted with a context.
+
+    The server's side of TLS is ours also where we have connected (RFC 4217). Raises
+    OSError.
+    """
+    connection = DataConnection()
+    if context is None:
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
+        transport.resume_reading()
+        return connection
+    try:
+        encrypted = await asyncio.get_running_loop().start_tls(
+            transport,
+            connection,
+            context,
+            server_side=True,
+            ssl_handshake_timeout=_HANDSHAKE_TIMEOUT,
+            ssl_shutdown_timeout=_SHUTDOWN_TIMEOUT,
+        )
+    except BaseException:
+        transport.abort()
+        raise
+    assert encrypted is not None
+    # start_tls swaps protocols on a connection that is already made.
+    connection.connection_made(encrypted)
+    return connection
+
+
+class _Paused(asyncio.Protocol):
+    """A connection whose bytes wait until it is known who reads them."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.Transport, transport).pause_reading()
 
 
 class _Caller(asyncio.Protocol):

@@ -5,12 +5,14 @@ from .session import Session
 _FEATURES = (
     "Extensions supported:",
     " AUTH TLS",
+    " EPRT",
     " EPSV",
     " MDTM",
     " MLST type*;size*;modify*;",
     " PASV",
     " PBSZ",
     " PROT",
+    " REST STREAM",
     " SIZE",
     " UTF8",
     "End",
@@ -115,7 +117,7 @@ async def unknown(session: Session, argument: str) -> bool:
 
 async def login_first(session: Session, argument: str) -> bool:
     """Answer a command that needs a login."""
-    if session.encrypted:
+    if session.encrypted or session.services.accounts.may_be_plain(session.peer):
         session.reply(530, "Please login with USER and PASS.")
     else:
         session.reply(530, "Encryption is required: use AUTH TLS first.")

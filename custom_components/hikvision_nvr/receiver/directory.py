@@ -2,14 +2,19 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+import logging
 from pathlib import PurePosixPath
 
+from ..errors import StorageError
+from ..store import upload_name
 from .data_connection import DataConnection
 from .session import Session
-from .transfer import DATA_TIMEOUT, start_data_transfer
-from .virtual_tree import UploadedFile
+from .transfer import start_data_transfer
+from .virtual_tree import DeliveredFile
 
-type Line = Callable[[PurePosixPath, UploadedFile | None], str]
+_LOGGER = logging.getLogger(__name__)
+
+type Line = Callable[[PurePosixPath, DeliveredFile | None], str]
 
 
 async def pwd(session: Session, argument: str) -> bool:
@@ -39,14 +44,56 @@ async def mkd(session: Session, argument: str) -> bool:
     return True
 
 
-async def refuse_change(session: Session, argument: str) -> bool:
-    """Refuse to remove or rename: what has arrived stays as it arrived."""
+async def refuse_removal(session: Session, argument: str) -> bool:
+    """Refuse to remove: what has arrived stays as it arrived."""
     session.reply(550, "Permission denied.")
     return True
 
 
+async def rnfr(session: Session, argument: str) -> bool:
+    """Note the file to rename."""
+    path = session.tree.resolve(session.directory, argument)
+    if session.tree.file(path) is None:
+        session.reply(550, "No such file.")
+    else:
+        session.rename_from = path
+        session.reply(350, "Ready for RNTO.")
+    return True
+
+
+async def rnto(session: Session, argument: str) -> bool:
+    """Rename a file.
+
+    A file that came under a temporary name gets its final one in the store as well,
+    and becomes a detection now. Any other keeps there the name it arrived under.
+    """
+    old, session.rename_from = session.rename_from, None
+    file = None if old is None else session.tree.file(old)
+    if old is None or file is None:
+        session.reply(503, "Use RNFR first.")
+        return True
+    new = session.tree.resolve(session.directory, argument)
+    assert session.camera is not None
+    try:
+        upload_name(str(new))
+        if file.capture_id is not None:
+            await session.services.deliveries.rename(
+                session.camera, file.capture_id, str(new)
+            )
+    except ValueError:
+        session.reply(553, "The file needs a name.")
+        return True
+    except StorageError as err:
+        _LOGGER.error("%s: a file was not renamed: %s", session.name, err)
+        session.reply(452, "The file cannot be renamed.")
+        return True
+    session.tree.rename(old, new)
+    session.reply(250, "Renamed.")
+    return True
+
+
 async def size(session: Session, argument: str) -> bool:
-    """Tell the size of a file of this session (RFC 3659)."""
+    """Tell the size of a file that this camera has delivered (RFC 3659)."""
     file = session.tree.file(session.tree.resolve(session.directory, argument))
     if file is None:
         session.reply(550, "No such file.")
@@ -56,12 +103,20 @@ async def size(session: Session, argument: str) -> bool:
 
 
 async def mdtm(session: Session, argument: str) -> bool:
-    """Tell when a file of this session arrived (RFC 3659)."""
+    """Tell when a file of this camera arrived (RFC 3659)."""
     file = session.tree.file(session.tree.resolve(session.directory, argument))
     if file is None:
         session.reply(550, "No such file.")
     else:
         session.reply(213, _timestamp(file.arrived))
+    return True
+
+
+async def mlst(session: Session, argument: str) -> bool:
+    """Tell the facts of one file or folder for machines (RFC 3659)."""
+    path = session.tree.resolve(session.directory, argument)
+    file = session.tree.file(path)
+    session.reply(250, "Facts:", f" {_mlsd_line(path, file)}", "End")
     return True
 
 
@@ -89,20 +144,20 @@ def _send_listing(session: Session, argument: str, line: Line) -> bool:
     )
 
     async def send(data: DataConnection) -> None:
-        await data.send(listing.encode(), DATA_TIMEOUT)
+        await data.send(listing.encode(), session.services.limits.stall_time)
         session.reply(226, "Directory sent.")
 
     start_data_transfer(session, send)
     return True
 
 
-def _ls_line(path: PurePosixPath, file: UploadedFile | None) -> str:
+def _ls_line(path: PurePosixPath, file: DeliveredFile | None) -> str:
     moment = datetime.now(UTC) if file is None else file.arrived
     mode, length = ("drwx------", 0) if file is None else ("-rw-------", file.size)
     return f"{mode} 1 ftp ftp {length:>12} {moment:%b %d %H:%M} {path.name}"
 
 
-def _mlsd_line(path: PurePosixPath, file: UploadedFile | None) -> str:
+def _mlsd_line(path: PurePosixPath, file: DeliveredFile | None) -> str:
     if file is None:
         return f"type=dir; {path.name}"
     return f"type=file;size={file.size};modify={_timestamp(file.arrived)}; {path.name}"
@@ -123,19 +178,21 @@ def _quoted(path: PurePosixPath) -> str:
 COMMANDS = {
     "cdup": cdup,
     "cwd": cwd,
-    "dele": refuse_change,
+    "dele": refuse_removal,
     "list": list_,
     "mdtm": mdtm,
     "mkd": mkd,
     "mlsd": mlsd,
+    "mlst": mlst,
     "nlst": nlst,
     "pwd": pwd,
-    "rmd": refuse_change,
-    "rnfr": refuse_change,
+    "rmd": refuse_removal,
+    "rnfr": rnfr,
+    "rnto": rnto,
     "size": size,
     "xcup": cdup,
     "xcwd": cwd,
     "xmkd": mkd,
     "xpwd": pwd,
-    "xrmd": refuse_change,
+    "xrmd": refuse_removal,
 }

@@ -3,13 +3,11 @@
 import asyncio
 import logging
 
+from ..model import Camera
 from .session import Session
 
 _LOGGER = logging.getLogger(__name__)
 
-_MAX_FAILED_LOGINS = 3
-_FAILED_LOGIN_TIME = 1.0
-"""Seconds from PASS to its refusal, whatever the reason is."""
 _HANDSHAKE_TIMEOUT = 20.0
 
 
@@ -32,7 +30,7 @@ async def auth(session: Session, argument: str) -> bool:
     try:
         async with asyncio.timeout(_HANDSHAKE_TIMEOUT):
             await writer.start_tls(
-                session.services.control_tls,
+                session.services.tls.control,
                 ssl_handshake_timeout=_HANDSHAKE_TIMEOUT,
                 ssl_shutdown_timeout=5,
             )
@@ -42,7 +40,7 @@ async def auth(session: Session, argument: str) -> bool:
         return False
     session.encrypted = True
     session.username = None
-    session.sized = session.protected = False
+    session.protected = False
     return True
 
 
@@ -51,7 +49,6 @@ async def pbsz(session: Session, argument: str) -> bool:
     if not session.encrypted:
         session.reply(503, "Use AUTH TLS first.")
         return True
-    session.sized = True
     session.reply(200, "PBSZ=0")
     return True
 
@@ -78,7 +75,7 @@ async def ccc(session: Session, argument: str) -> bool:
 
 async def user(session: Session, argument: str) -> bool:
     """Note the user name; the reply does not tell whether it exists."""
-    if not session.encrypted:
+    if not _may_log_in(session):
         session.reply(530, "Encryption is required: use AUTH TLS first.")
     elif session.camera is not None:
         session.reply(503, "Already logged in.")
@@ -90,7 +87,7 @@ async def user(session: Session, argument: str) -> bool:
 
 async def pass_(session: Session, argument: str) -> bool:
     """Check the password."""
-    if not session.encrypted:
+    if not _may_log_in(session):
         session.reply(530, "Encryption is required: use AUTH TLS first.")
         return True
     if session.camera is not None:
@@ -99,22 +96,38 @@ async def pass_(session: Session, argument: str) -> bool:
     if session.username is None:
         session.reply(503, "Use USER first.")
         return True
-    loop = asyncio.get_running_loop()
-    answer_at = loop.time() + _FAILED_LOGIN_TIME
-    camera = await session.services.accounts.check(session.username, argument)
-    session.username = None
+    services, loop = session.services, asyncio.get_running_loop()
+    answer_at = loop.time() + services.limits.refusal_time
+    username, session.username = session.username, None
+    camera = await services.accounts.check(
+        username, argument, peer=session.peer, encrypted=session.encrypted
+    )
     if camera is not None:
-        session.camera = camera
-        session.reply(230, "Login successful.")
-        return True
+        return _welcome(session, camera)
+    services.guard.wrong_password(session.peer)
     await asyncio.sleep(answer_at - loop.time())
     session.failed_logins += 1
     _LOGGER.warning("Refused a login from %s", session.peer)
-    if session.failed_logins >= _MAX_FAILED_LOGINS:
+    if session.failed_logins >= services.limits.failed_logins:
         session.reply(421, "Too many failed logins.")
         return False
     session.reply(530, "Login incorrect.")
     return True
+
+
+def _welcome(session: Session, camera: Camera) -> bool:
+    if not session.services.guard.enter(session.peer, camera.id):
+        _LOGGER.warning("%s: too many connections", camera.name)
+        session.reply(421, "Too many connections for this account.")
+        return False
+    session.log_in(camera)
+    session.services.deliveries.seen(camera)
+    session.reply(230, "Login successful.")
+    return True
+
+
+def _may_log_in(session: Session) -> bool:
+    return session.encrypted or session.services.accounts.may_be_plain(session.peer)
 
 
 def _has_more(session: Session) -> bool:

@@ -13,19 +13,17 @@ from typing import Any, override
 
 import aioftp
 
-from . import dialogue, directory, login, transfer
+from . import data_port, dialogue, directory, login, transfer
+from .guard import Verdict
 from .session import Services, Session
 
 _LOGGER = logging.getLogger(__name__)
 
 type Command = Callable[[Session, str], Awaitable[bool]]
 
-_MAX_CONNECTIONS = 500
 _MAX_LINE = 8192
-_LOGIN_TIMEOUT = 60.0
-"""Seconds from the connection to the login."""
-_IDLE_TIMEOUT = 300.0
-"""Seconds without a command or a transfer."""
+_HANDSHAKE_TIMEOUT = 20.0
+"""Seconds for TLS on the implicit port."""
 
 _TELNET_COMMAND = re.compile(rb"\xff[\xf0-\xfe]")
 _ENCODINGS = ("utf-8", "gb18030", "latin-1")
@@ -42,18 +40,23 @@ _OPEN_COMMANDS: dict[str, Command] = {
     _TIMED_OUT: dialogue.timed_out,
     _UNKNOWN: dialogue.unknown,
 }
-_LOGIN_COMMANDS: dict[str, Command] = {**directory.COMMANDS, **transfer.COMMANDS}
+_LOGIN_COMMANDS: dict[str, Command] = {
+    **data_port.COMMANDS,
+    **directory.COMMANDS,
+    **transfer.COMMANDS,
+}
 _DURING_TRANSFER = frozenset({"abor", "noop", "stat"})
 """Commands that do not wait for the transfer before them."""
 
 
 class FtpServer(aioftp.Server):
-    """Serves upload sessions."""
+    """Serves upload sessions on one port."""
 
-    def __init__(self, services: Services) -> None:
-        """Let the sessions use these services."""
-        super().__init__(maximum_connections=_MAX_CONNECTIONS)
+    def __init__(self, services: Services, *, implicit_tls: bool = False) -> None:
+        """Let the sessions use these services; TLS begins at once if implicit."""
+        super().__init__()
         self._services = services
+        self._implicit_tls = implicit_tls
         self._sessions: dict[asyncio.StreamWriter, Session] = {}
         commands = _OPEN_COMMANDS | {
             verb: _after_login(command) for verb, command in _LOGIN_COMMANDS.items()
@@ -92,12 +95,27 @@ class FtpServer(aioftp.Server):
     async def dispatcher(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        guard = self._services.guard
+        peer = str((writer.get_extra_info("peername") or ("",))[0])
+        verdict = guard.admit(peer)
+        if verdict is not Verdict.ADMITTED:
+            await _turn_away(writer, verdict)
+            return
+        camera = None
         try:
+            # Not the listener's own TLS: that would begin before the guard is asked,
+            # and keep a certificate that has since been renewed.
+            if self._implicit_tls and not await self._start_tls(writer):
+                return
             await super().dispatcher(reader, writer)
         finally:
             session = self._sessions.pop(writer, None)
             if session is not None:
                 await session.close()
+                camera = session.camera
+            if camera is not None:
+                guard.exit(camera.id)
+            guard.leave(peer, was_used=camera is not None)
 
     @override
     async def greeting(self, connection: aioftp.Connection, rest: Any) -> bool:
@@ -155,16 +173,32 @@ class FtpServer(aioftp.Server):
                 local=connection.server_host,
                 respond=connection.response,
                 started=asyncio.get_running_loop().time(),
+                encrypted=self._implicit_tls,
+                protected=self._implicit_tls,
             )
             self._sessions[stream.writer] = session
         return session
 
+    async def _start_tls(self, writer: asyncio.StreamWriter) -> bool:
+        try:
+            await writer.start_tls(
+                self._services.tls.control,
+                ssl_handshake_timeout=_HANDSHAKE_TIMEOUT,
+                ssl_shutdown_timeout=5,
+            )
+        except OSError as err:
+            _LOGGER.info("TLS handshake failed: %s", err)
+            writer.transport.abort()
+            return False
+        return True
+
     async def _read_line(self, session: Session) -> bytes:
+        limits = self._services.limits
         while True:
-            timeout = _IDLE_TIMEOUT
+            timeout = limits.idle_time
             if session.camera is None:
                 age = asyncio.get_running_loop().time() - session.started
-                timeout = max(0.0, _LOGIN_TIMEOUT - age)
+                timeout = max(0.0, limits.login_time - age)
             try:
                 async with asyncio.timeout(timeout):
                     return await session.stream.reader.readline()
@@ -187,6 +221,14 @@ class FtpServer(aioftp.Server):
             return True
         finally:
             session.ready.set()
+
+
+async def _turn_away(writer: asyncio.StreamWriter, verdict: Verdict) -> None:
+    if verdict is Verdict.TOO_MANY:
+        writer.write(b"421 Too many connections, try again later.\r\n")
+        writer.close()
+    else:
+        writer.transport.abort()
 
 
 def _after_login(command: Command) -> Command:

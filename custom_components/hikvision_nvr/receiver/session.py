@@ -1,27 +1,45 @@
-"""One camera's connection to the receiver, and what is known of it."""
+"""One connection to the receiver, and what is known of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections import defaultdict
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-import logging
 from pathlib import PurePosixPath
 import ssl
-from typing import Any
+from typing import Any, Protocol
 import unicodedata
 
 import aioftp
 
-from ..model import Camera, Capture
+from ..model import Camera, Capture, Limits, Security
 from ..store import Store
 from ..store.incoming import IncomingFile
 from .accounts import Accounts
-from .data_connection import PassiveListener, PassivePorts
+from .certificate import TlsContexts
+from .data_connection import DataSource, PassivePorts
+from .guard import Guard
 from .virtual_tree import ROOT, VirtualTree
 
-_LOGGER = logging.getLogger(__name__)
 
-type Take = Callable[[Camera, str, IncomingFile], Awaitable[Capture]]
-"""Takes an upload whose last byte has arrived: camera, path, file. It is safe after."""
+class Deliveries(Protocol):
+    """Where the cameras' files go."""
+
+    async def take(
+        self, camera: Camera, path: str, incoming: IncomingFile
+    ) -> Capture | None:
+        """Take an upload whose last byte has arrived; it is safe when this returns.
+
+        None for a connection test, of which nothing is kept. Raises StorageError.
+        """
+
+    async def rename(self, camera: Camera, capture_id: str, path: str) -> None:
+        """Give a file its final name that came under a temporary one.
+
+        Raises StorageError.
+        """
+
+    def seen(self, camera: Camera) -> None:
+        """Note that a camera has logged in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +47,16 @@ class Services:
     """What the sessions of a receiver share."""
 
     accounts: Accounts
+    guard: Guard
+    limits: Limits
     store: Store
-    take: Take
+    deliveries: Deliveries
     ports: PassivePorts
-    control_tls: ssl.SSLContext
-    data_tls: ssl.SSLContext
+    tls: TlsContexts
+    external_address: str | None
+    trees: defaultdict[str, VirtualTree] = field(
+        default_factory=lambda: defaultdict(VirtualTree)
+    )
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -52,20 +75,26 @@ class Session:
     started: float
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     encrypted: bool = False
-    sized: bool = False
-    """PBSZ was given (RFC 4217): the order is AUTH, PBSZ, PROT."""
     protected: bool = False
+    """PROT P was given (RFC 4217)."""
     username: str | None = None
     failed_logins: int = 0
     camera: Camera | None = None
     directory: PurePosixPath = ROOT
     tree: VirtualTree = field(default_factory=VirtualTree)
-    listener: PassiveListener | None = None
+    restart_at: int = 0
+    rename_from: PurePosixPath | None = None
+    data_source: DataSource | None = None
     transfer: asyncio.Task[None] | None = None
 
     def reply(self, code: int, *lines: str) -> None:
         """Queue a reply (RFC 959, section 4.2). Control characters are left out."""
         self.respond(str(code), [printable(line) for line in lines])
+
+    def log_in(self, camera: Camera) -> None:
+        """Go on as this camera."""
+        self.camera = camera
+        self.tree = self.services.trees[camera.id]
 
     def start_transfer(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a transfer beside the control connection."""
@@ -77,23 +106,35 @@ class Session:
             await asyncio.wait([self.transfer])
             self.transfer = None
 
-    def set_listener(self, listener: PassiveListener | None) -> None:
-        """Use a new passive port; the one before is closed."""
-        if self.listener is not None:
-            self.listener.close()
-        self.listener = listener
+    def set_data_source(self, source: DataSource | None) -> None:
+        """Prepare a data connection; the one before is closed."""
+        if self.data_source is not None:
+            self.data_source.close()
+        self.data_source = source
 
-    def take_listener(self) -> PassiveListener | None:
-        """Return the passive port for the one transfer that it is good for."""
-        listener, self.listener = self.listener, None
-        return listener
+    def take_data_source(self) -> DataSource | None:
+        """Return the data connection for the one transfer that it is good for."""
+        source, self.data_source = self.data_source, None
+        return source
 
     async def close(self) -> None:
-        """End the transfer and the passive port."""
-        self.set_listener(None)
+        """End the transfer and the data connection."""
+        self.set_data_source(None)
         if self.transfer is not None:
             self.transfer.cancel()
             await self.transfer_done()
+
+    @property
+    def may_move_data(self) -> bool:
+        """Whether data connections are as secure as this camera must have them."""
+        if self.encrypted:
+            return self.protected
+        return self.camera is not None and self.camera.security is Security.PLAIN
+
+    @property
+    def data_tls(self) -> ssl.SSLContext | None:
+        """The context for data connections, None in clear."""
+        return self.services.tls.data if self.encrypted else None
 
     @property
     def name(self) -> str:

@@ -1,60 +1,59 @@
-"""Commands that move data: PASV, EPSV, STOR, APPE, ABOR (RFC 959, RFC 2428)."""
+"""Commands that move data: STOR, APPE, STOU, REST, ABOR (RFC 959, RFC 3659)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 import logging
 from pathlib import PurePosixPath
 
 from ..errors import StorageError
-from ..model import Camera
+from ..model import Camera, Limits
 from ..store import upload_name
-from .data_connection import DataConnection, PassiveListener
+from ..store.incoming import IncomingFile
+from .data_connection import DataConnection, DataSource
 from .session import Session, printable
-from .virtual_tree import UploadedFile
+from .virtual_tree import DeliveredFile
 
 _LOGGER = logging.getLogger(__name__)
 
-DATA_TIMEOUT = 60.0
-"""Seconds without a byte after which a transfer is given up."""
-_ACCEPT_TIMEOUT = 30.0
-"""Seconds from the command to its data connection."""
 
-
-async def pasv(session: Session, argument: str) -> bool:
-    """Open a passive port for IPv4."""
-    if ":" in session.local:
-        session.reply(425, "Use EPSV with IPv6.")
-    elif listener := await _listen(session):
-        address = session.local.replace(".", ",")
-        high, low = divmod(listener.port, 256)
-        session.reply(227, f"Entering Passive Mode ({address},{high},{low}).")
-    return True
-
-
-async def epsv(session: Session, argument: str) -> bool:
-    """Open a passive port for any protocol (RFC 2428)."""
-    if argument.upper() == "ALL":
-        session.reply(200, "EPSV ALL accepted.")
-    elif listener := await _listen(session):
-        session.reply(229, f"Entering Extended Passive Mode (|||{listener.port}|).")
-    return True
+class _TooLargeError(Exception):
+    """The file is larger than the receiver takes."""
 
 
 async def stor(session: Session, argument: str) -> bool:
-    """Take a file. The reply 226 means that it is safe on the disk."""
-    camera = session.camera
-    assert camera is not None
+    """Take a file, or its rest after REST. 226 means that it is safe on the disk."""
+    restart_at, session.restart_at = session.restart_at, 0
     path = session.tree.resolve(session.directory, argument)
-    try:
-        upload_name(str(path))
-    except ValueError:
-        session.reply(553, "The file needs a name.")
-        return True
+    _start_upload(session, path, restart_at)
+    return True
 
-    async def receive(data: DataConnection) -> None:
-        await _receive(session, camera, path, data)
 
-    start_data_transfer(session, receive)
+async def appe(session: Session, argument: str) -> bool:
+    """Take the rest of a file that was delivered in part, or a whole one."""
+    session.restart_at = 0
+    path = session.tree.resolve(session.directory, argument)
+    file = session.tree.file(path)
+    _start_upload(session, path, 0 if file is None else file.size)
+    return True
+
+
+async def stou(session: Session, argument: str) -> bool:
+    """Take a file under a name that we make."""
+    session.restart_at = 0
+    name = f"{datetime.now(UTC):upload-%Y%m%d%H%M%S%f}.dat"
+    path = session.tree.resolve(session.directory, name)
+    _start_upload(session, path, 0, f"FILE: {name}")
+    return True
+
+
+async def rest(session: Session, argument: str) -> bool:
+    """Note where the next STOR begins."""
+    if argument.isascii() and argument.isdigit() and len(argument) < 16:
+        session.restart_at = int(argument)
+        session.reply(350, f"Starting at {session.restart_at}.")
+    else:
+        session.reply(501, "REST needs a number of bytes.")
     return True
 
 
@@ -63,44 +62,68 @@ async def abor(session: Session, argument: str) -> bool:
     if session.transfer is not None:
         session.transfer.cancel()
         await session.transfer_done()
-    session.set_listener(None)
+    session.set_data_source(None)
     session.reply(226, "No transfer is running.")
     return True
 
 
-async def rest(session: Session, argument: str) -> bool:
-    """Accept a start at the beginning only."""
-    if argument.strip() == "0":
-        session.reply(350, "Starting at 0.")
-    else:
-        session.reply(504, "Transfers start at 0.")
-    return True
-
-
 def start_data_transfer(
-    session: Session, work: Callable[[DataConnection], Awaitable[None]]
+    session: Session,
+    work: Callable[[DataConnection], Awaitable[None]],
+    announcement: str = "Ready for data.",
 ) -> None:
     """Run ``work``, which replies itself, on the data connection that was prepared."""
-    if not session.protected:
+    if not session.may_move_data:
         session.reply(522, "Data connections must be encrypted: use PBSZ 0, PROT P.")
         return
-    listener = session.take_listener()
-    if listener is None:
+    source = session.take_data_source()
+    if source is None:
         session.reply(425, "Use PASV or EPSV first.")
         return
-    session.reply(150, "Ready for data.")
-    session.start_transfer(_transfer(session, listener, work))
+    session.reply(150, announcement)
+    session.start_transfer(_transfer(session, source, work))
+
+
+def _start_upload(
+    session: Session,
+    path: PurePosixPath,
+    restart_at: int,
+    announcement: str = "Ready for data.",
+) -> None:
+    camera = session.camera
+    assert camera is not None
+    known = session.tree.file(path)
+    try:
+        upload_name(str(path))
+    except ValueError:
+        session.reply(553, "The file needs a name.")
+        return
+    if restart_at and (
+        known is None or known.capture_id is None or known.size < restart_at
+    ):
+        session.reply(554, "There is no such part to go on from.")
+        return
+
+    async def receive(data: DataConnection) -> None:
+        incoming = session.services.store.receive()
+        if restart_at:
+            assert known is not None
+            assert known.capture_id is not None
+            incoming = await session.services.store.resume(known.capture_id, restart_at)
+        await _receive(session, camera, path, incoming, data)
+
+    start_data_transfer(session, receive, announcement)
 
 
 async def _transfer(
     session: Session,
-    listener: PassiveListener,
+    source: DataSource,
     work: Callable[[DataConnection], Awaitable[None]],
 ) -> None:
     data = None
     try:
         try:
-            data = await listener.accept(_ACCEPT_TIMEOUT)
+            data = await source.accept(session.services.limits.accept_time)
         except TimeoutError:
             session.reply(425, "No data connection was made.")
             return
@@ -108,6 +131,12 @@ async def _transfer(
     except (OSError, TimeoutError) as err:
         _LOGGER.info("%s: transfer broken off: %s", session.name, err)
         session.reply(426, "The transfer was broken off.")
+    except StorageError as err:
+        _LOGGER.error("%s: transfer failed: %s", session.name, err)
+        session.reply(452, "The file cannot be stored.")
+    except _TooLargeError:
+        _LOGGER.warning("%s: refused a file that is too large", session.name)
+        session.reply(552, "The file is too large.")
     except Exception:
         _LOGGER.exception("%s: transfer failed", session.name)
         session.reply(451, "The transfer failed.")
@@ -115,67 +144,67 @@ async def _transfer(
         session.reply(426, "The transfer was aborted.")
         raise
     finally:
-        listener.close()
+        source.close()
         if data is not None:
             data.close()
 
 
 async def _receive(
-    session: Session, camera: Camera, path: PurePosixPath, data: DataConnection
+    session: Session,
+    camera: Camera,
+    path: PurePosixPath,
+    incoming: IncomingFile,
+    data: DataConnection,
 ) -> None:
-    incoming = session.services.store.receive()
+    services = session.services
     try:
-        while block := await data.read(DATA_TIMEOUT):
-            await incoming.write(block)
-        if not incoming.size:
-            await incoming.discard()
-            session.reply(226, "Nothing was sent, nothing was stored.")
-            return
-    except StorageError as err:
-        await incoming.discard()
-        _refuse(session, path, err)
-        return
+        await _read_all(data, incoming, services.limits)
     except BaseException:
         await incoming.discard()
         raise
-    try:
-        capture = await session.services.take(camera, str(path), incoming)
-    except StorageError as err:
-        _refuse(session, path, err)
+    if not incoming.size:
+        await incoming.discard()
+        services.deliveries.seen(camera)
+        session.reply(226, "Nothing was sent, nothing was stored.")
         return
-    session.tree.add_file(path, UploadedFile(capture.size, datetime.now(UTC)))
+    try:
+        capture = await services.deliveries.take(camera, str(path), incoming)
+    except StorageError as err:
+        _LOGGER.error(
+            "%s: %s was not stored: %s", session.name, printable(str(path)), err
+        )
+        session.reply(452, "The file cannot be stored.")
+        return
+    session.tree.add_file(
+        path,
+        DeliveredFile(
+            incoming.size, datetime.now(UTC), None if capture is None else capture.id
+        ),
+    )
     session.reply(226, "Transfer complete.")
 
 
-def _refuse(session: Session, path: PurePosixPath, error: StorageError) -> None:
-    _LOGGER.error(
-        "%s: %s was not stored: %s", session.name, printable(str(path)), error
-    )
-    session.reply(452, "The file cannot be stored.")
-
-
-async def _listen(session: Session) -> PassiveListener | None:
-    session.set_listener(None)
-    if not session.protected:
-        session.reply(522, "Data connections must be encrypted: use PBSZ 0, PROT P.")
-        return None
-    try:
-        listener = await session.services.ports.listen(
-            session.local, session.peer, session.services.data_tls
-        )
-    except OSError as err:
-        _LOGGER.warning("%s: no passive port: %s", session.name, err)
-        session.reply(425, "No port is free.")
-        return None
-    session.set_listener(listener)
-    return listener
+async def _read_all(
+    data: DataConnection, incoming: IncomingFile, limits: Limits
+) -> None:
+    loop = asyncio.get_running_loop()
+    began, received = loop.time(), 0
+    while block := await data.read(limits.stall_time):
+        await incoming.write(block)
+        if incoming.size > limits.file_size:
+            raise _TooLargeError
+        received += len(block)
+        # Measured span by span: a slow start does not condemn what follows.
+        if (elapsed := loop.time() - began) >= limits.stall_time:
+            if received < limits.minimum_rate * elapsed:
+                raise TimeoutError("too slow")
+            began, received = loop.time(), 0
 
 
 COMMANDS = {
     "abor": abor,
-    "appe": stor,
-    "epsv": epsv,
-    "pasv": pasv,
+    "appe": appe,
     "rest": rest,
     "stor": stor,
+    "stou": stou,
 }

@@ -1,31 +1,33 @@
 """The folders and files that a camera sees.
 
 They exist only in memory: what a camera names can neither read nor change anything on
-the disk.
+the disk. A camera's sessions share one tree, so that a camera that connects anew for
+each file finds what it has delivered.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 
-_MAX_ENTRIES = 1000
 ROOT = PurePosixPath("/")
+_MAX_ENTRIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class UploadedFile:
-    """A file that this session has delivered."""
+class DeliveredFile:
+    """A file as the camera knows it. ``capture_id`` None: it was not kept."""
 
     size: int
     arrived: datetime
+    capture_id: str | None
 
 
 class VirtualTree:
-    """The folders a session has made or entered and the files it has delivered."""
+    """The folders a camera has made or entered and the files it has delivered."""
 
     def __init__(self) -> None:
         """Start with the root."""
-        self._entries: dict[PurePosixPath, UploadedFile | None] = {ROOT: None}
+        self._entries: dict[PurePosixPath, DeliveredFile | None] = {ROOT: None}
 
     @staticmethod
     def resolve(current: PurePosixPath, path: str) -> PurePosixPath:
@@ -41,20 +43,28 @@ class VirtualTree:
     def make_folder(self, path: PurePosixPath) -> None:
         """Make a folder and its parents."""
         for folder in (*reversed(path.parents), path):
-            self._add(folder, None)
+            if folder not in self._entries:
+                self._add(folder, None)
 
-    def add_file(self, path: PurePosixPath, file: UploadedFile) -> None:
+    def add_file(self, path: PurePosixPath, file: DeliveredFile) -> None:
         """Show a delivered file."""
         self.make_folder(path.parent)
+        self._entries.pop(path, None)
         self._add(path, file)
 
-    def file(self, path: PurePosixPath) -> UploadedFile | None:
+    def rename(self, path: PurePosixPath, new_path: PurePosixPath) -> None:
+        """Show a file under another name."""
+        file = self._entries.pop(path)
+        if file is not None:
+            self.add_file(new_path, file)
+
+    def file(self, path: PurePosixPath) -> DeliveredFile | None:
         """Return a delivered file, or None."""
         return self._entries.get(path)
 
     def children(
         self, path: PurePosixPath
-    ) -> list[tuple[PurePosixPath, UploadedFile | None]]:
+    ) -> list[tuple[PurePosixPath, DeliveredFile | None]]:
         """Return what is in a folder; a folder in it has None for a file."""
         return [
             (entry, file)
@@ -62,9 +72,7 @@ class VirtualTree:
             if entry.parent == path and entry != ROOT
         ]
 
-    def _add(self, path: PurePosixPath, file: UploadedFile | None) -> None:
-        if file is None and path in self._entries:
-            return
+    def _add(self, path: PurePosixPath, file: DeliveredFile | None) -> None:
         if len(self._entries) >= _MAX_ENTRIES:
             oldest = next(entry for entry in self._entries if entry != ROOT)
             del self._entries[oldest]

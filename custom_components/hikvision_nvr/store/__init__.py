@@ -3,7 +3,7 @@
 What is stored here survives a power cut at any moment from the time ``keep`` returns.
 """
 
-from .names import camera_folder, upload_name
+from .names import camera_folder, is_temporary_name, upload_name
 from .root import prepare_storage_root
 from .store import Store
 from .uploads import Upload, UploadQueue
@@ -13,6 +13,7 @@ __all__ = [
     "Upload",
     "UploadQueue",
     "camera_folder",
+    "is_temporary_name",
     "prepare_storage_root",
     "upload_name",
 ]

@@ -6,7 +6,7 @@ import sqlite3
 
 from ..model import Capture, CaptureKind
 from .catalogue import Catalogue
-from .rows import from_us, to_capture
+from .rows import from_us, to_capture, to_us
 
 
 class CaptureCatalogue:
@@ -29,9 +29,10 @@ class CaptureCatalogue:
         return rows[0] if rows else None
 
     async def latest_snapshot(self, camera: str) -> Capture | None:
-        """Return the camera's newest snapshot by event time, or None."""
+        """Return the camera's newest whole snapshot by event time, or None."""
         rows = await self._select(
-            "camera = ? AND kind = ? ORDER BY event_us DESC LIMIT 1",
+            "camera = ? AND kind = ? AND complete IS NOT 0"
+            " ORDER BY event_us DESC LIMIT 1",
             (camera, CaptureKind.SNAPSHOT),
         )
         return rows[0] if rows else None
@@ -95,6 +96,33 @@ class CaptureCatalogue:
                 "SELECT coalesce(sum(size), 0) FROM captures"
             ).fetchone()
             return int(total)
+
+        return await self._catalogue.read(work)
+
+    async def count_since(self, moment: datetime) -> int:
+        """Return how many captures have arrived since then."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            (count,) = connection.execute(
+                "SELECT count(*) FROM captures WHERE arrived_us >= ?", (to_us(moment),)
+            ).fetchone()
+            return int(count)
+
+        return await self._catalogue.read(work)
+
+    async def clock_samples(
+        self, camera: str, *, limit: int = 9
+    ) -> list[tuple[datetime, datetime]]:
+        """Return times in names and arrivals of a camera's last files, oldest first."""
+
+        def work(connection: sqlite3.Connection) -> list[tuple[datetime, datetime]]:
+            rows = connection.execute(
+                "SELECT name_us, arrived_us FROM captures"
+                " WHERE camera = ? AND name_us IS NOT NULL"
+                " ORDER BY arrived_us DESC LIMIT ?",
+                (camera, limit),
+            ).fetchall()
+            return [(from_us(name), from_us(arrived)) for name, arrived in rows[::-1]]
 
         return await self._catalogue.read(work)
 

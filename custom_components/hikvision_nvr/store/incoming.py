@@ -13,7 +13,7 @@ told nothing. A crash between 2 and 3 leaves a file that recovery adds.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import date
@@ -24,6 +24,7 @@ from pathlib import Path
 import threading
 
 from ..errors import StorageError, StorageFullError, StorageNotWritableError
+from .content import Content, inspect
 from .names import numbered
 from .root import INCOMING, sync_folder
 
@@ -43,6 +44,7 @@ class PlacedFile:
     sha256: str
     md5: str
     again: bool
+    content: Content
 
 
 class Placement:
@@ -105,12 +107,18 @@ class Placement:
 class IncomingFile:
     """Takes the bytes of one upload. Each one ends with ``place`` or ``discard``."""
 
-    def __init__(self, capture_id: str, placement: Placement, pool: Executor) -> None:
-        """Write below the placement's root, with the pool's threads."""
+    def __init__(
+        self, capture_id: str, placement: Placement, pool: Executor, reserve: int
+    ) -> None:
+        """Write below the placement's root, with the pool's threads.
+
+        At least ``reserve`` bytes stay free.
+        """
         self.id = capture_id
         self.size = 0
         self._placement = placement
         self._pool = pool
+        self._reserve = reserve
         self._part = placement.root / INCOMING / f"{capture_id}.part"
         self._descriptor: int | None = None
         self._sha256 = hashlib.sha256()
@@ -129,6 +137,11 @@ class IncomingFile:
             await self._flushed()
             blocks, self._buffer, self._buffered = self._buffer, [], 0
             self._flushing = self._run(lambda: self._append(blocks))
+
+    async def begin_with(self, path: Path, size: int) -> None:
+        """Take the first ``size`` bytes of another file. Raises StorageError."""
+        self.size = size
+        await self._run(lambda: self._copy(path, size))
 
     async def place(self, camera: str, day: date, name: str) -> PlacedFile:
         """Sync the file and move it to its final place.
@@ -168,24 +181,40 @@ class IncomingFile:
 
         return asyncio.get_running_loop().run_in_executor(self._pool, guarded)
 
-    def _append(self, blocks: list[bytes]) -> None:
+    def _append(self, blocks: Iterable[bytes]) -> None:
         if self._descriptor is None:
             self._descriptor = os.open(
                 self._part,
-                os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
+                os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
                 0o600,
             )
         for block in blocks:
+            self._check_space(len(block))
             self._sha256.update(block)
             self._md5.update(block)
             rest = memoryview(block)
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
 
+    def _check_space(self, needed: int) -> None:
+        disk = os.fstatvfs(self._descriptor or 0)
+        if disk.f_bavail * disk.f_frsize < self._reserve + needed:
+            raise OSError(errno.ENOSPC, "The reserve of free space is reached")
+
+    def _copy(self, path: Path, size: int) -> None:
+        with path.open("rb") as file:
+            while size:
+                block = file.read(min(size, _READ_SIZE))
+                if not block:
+                    raise OSError(errno.EIO, "The file is shorter than it was")
+                self._append([block])
+                size -= len(block)
+
     def _place(self, camera: str, day: date, name: str) -> PlacedFile:
         self._append(self._buffer)
         self._buffer = []
         assert self._descriptor is not None
+        content = inspect(self._descriptor, self.size)
         os.fsync(self._descriptor)
         os.close(self._descriptor)
         self._descriptor = None
@@ -199,6 +228,7 @@ class IncomingFile:
             sha256=sha256,
             md5=self._md5.hexdigest(),
             again=again,
+            content=content,
         )
 
     def _delete(self) -> None:

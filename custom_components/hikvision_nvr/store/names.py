@@ -11,6 +11,10 @@ import unicodedata
 RESERVED_FOLDERS = frozenset({"archive"})
 """``archive`` is where a camera's archives are in the bucket."""
 
+_TEMPORARY_SUFFIXES = frozenset(
+    {".filepart", ".part", ".partial", ".temp", ".tmp", ".upload", ".uploading"}
+)
+
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u2028\u2029]')
 _MAX_FOLDER_BYTES = 64
 _MAX_NAME_BYTES = 200
@@ -47,6 +51,11 @@ def upload_name(path: str) -> str:
         suffix = ""
     stem = leaf.removesuffix(suffix)
     return _shorten(stem, _MAX_NAME_BYTES - len(suffix.encode())) + suffix
+
+
+def is_temporary_name(name: str) -> bool:
+    """Tell whether a client uses such a name until its upload is whole."""
+    return PurePosixPath(name).suffix.casefold() in _TEMPORARY_SUFFIXES
 
 
 def numbered(name: str, number: int) -> str:

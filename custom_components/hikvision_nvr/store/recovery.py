@@ -17,6 +17,7 @@ import uuid
 
 from ..model import Capture, Describe
 from .captures import CaptureCatalogue
+from .content import inspect
 from .incoming import hash_file
 from .names import RESERVED_FOLDERS
 
@@ -80,6 +81,8 @@ def _read(day: date, camera: str, path: Path, describe: Describe) -> Capture | N
         if path.is_symlink() or not path.is_file() or path.name.startswith("."):
             return None
         sha256, md5 = hash_file(path)
+        with path.open("rb") as file:
+            content = inspect(file.fileno(), status.st_size)
     except OSError as err:
         _LOGGER.warning("Cannot read %s: %s", path, err)
         return None
@@ -100,6 +103,10 @@ def _read(day: date, camera: str, path: Path, describe: Describe) -> Capture | N
         event_time=sighting.event_time,
         arrived=arrived,
         detection_id=None,
+        complete=content.complete,
+        width=content.width,
+        height=content.height,
+        name_time=sighting.name_time,
     )
 
 

@@ -21,27 +21,52 @@ def from_us(us: int) -> datetime:
 
 def insert_capture(connection: sqlite3.Connection, capture: Capture) -> None:
     """Add a capture. Raises sqlite3.IntegrityError when its path is taken."""
+    values = _values(capture)
     connection.execute(
-        "INSERT INTO captures (id, camera, day, name, size, sha256, md5, kind, type,"
-        " raw_type, channel, event_us, arrived_us, detection_id)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            capture.id,
-            capture.camera,
-            capture.day.isoformat(),
-            capture.name,
-            capture.size,
-            capture.sha256,
-            capture.md5,
-            capture.kind,
-            capture.type,
-            capture.raw_type,
-            capture.channel,
-            to_us(capture.event_time),
-            to_us(capture.arrived),
-            capture.detection_id,
-        ),
+        f"INSERT INTO captures ({', '.join(values)})"
+        f" VALUES ({', '.join(f':{column}' for column in values)})",
+        values,
     )
+
+
+def update_capture(connection: sqlite3.Connection, capture: Capture) -> None:
+    """Change a capture. Raises sqlite3.IntegrityError when its path is taken."""
+    values = _values(capture)
+    connection.execute(
+        f"UPDATE captures SET {', '.join(f'{column} = :{column}' for column in values)}"
+        " WHERE id = :id",
+        values,
+    )
+
+
+def delete_capture(capture_id: str, connection: sqlite3.Connection) -> None:
+    """Forget a capture and its place in the upload queue."""
+    connection.execute("DELETE FROM captures WHERE id = ?", (capture_id,))
+
+
+def _values(capture: Capture) -> dict[str, str | int | None]:
+    return {
+        "id": capture.id,
+        "camera": capture.camera,
+        "day": capture.day.isoformat(),
+        "name": capture.name,
+        "size": capture.size,
+        "sha256": capture.sha256,
+        "md5": capture.md5,
+        "kind": capture.kind,
+        "type": capture.type,
+        "raw_type": capture.raw_type,
+        "channel": capture.channel,
+        "event_us": to_us(capture.event_time),
+        "name_us": None if capture.name_time is None else to_us(capture.name_time),
+        "arrived_us": to_us(capture.arrived),
+        "detection_id": capture.detection_id,
+        "complete": capture.complete,
+        "width": capture.width,
+        "height": capture.height,
+        "object_key": capture.object_key,
+        "uploaded_us": None if capture.uploaded is None else to_us(capture.uploaded),
+    }
 
 
 def to_capture(row: sqlite3.Row) -> Capture:
@@ -61,6 +86,14 @@ def to_capture(row: sqlite3.Row) -> Capture:
         event_time=from_us(row["event_us"]),
         arrived=from_us(row["arrived_us"]),
         detection_id=row["detection_id"],
+        complete=None if row["complete"] is None else bool(row["complete"]),
+        width=row["width"],
+        height=row["height"],
+        name_time=_from_us_or_none(row["name_us"]),
         object_key=row["object_key"],
-        uploaded=from_us(row["uploaded_us"]) if row["uploaded_us"] else None,
+        uploaded=_from_us_or_none(row["uploaded_us"]),
     )
+
+
+def _from_us_or_none(us: int | None) -> datetime | None:
+    return None if us is None else from_us(us)

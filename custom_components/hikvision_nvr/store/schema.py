@@ -25,14 +25,21 @@ _VERSIONS = (
         raw_type TEXT,
         channel TEXT,
         event_us INTEGER NOT NULL,
+        name_us INTEGER,
         arrived_us INTEGER NOT NULL,
         detection_id TEXT,
+        complete INTEGER,
+        width INTEGER,
+        height INTEGER,
         object_key TEXT,
         uploaded_us INTEGER,
         archive_key TEXT,
         UNIQUE (camera, day, name)
     ) STRICT;
     CREATE INDEX captures_newest ON captures (camera, kind, event_us);
+    CREATE INDEX captures_arrived ON captures (arrived_us);
+    CREATE INDEX captures_clock ON captures (camera, arrived_us)
+        WHERE name_us IS NOT NULL;
     CREATE INDEX captures_object ON captures (object_key)
         WHERE object_key IS NOT NULL;
     CREATE INDEX captures_uploaded ON captures (uploaded_us)

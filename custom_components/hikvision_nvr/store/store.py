@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, tzinfo
+from datetime import UTC, date, datetime, time as dt_time, timedelta, tzinfo
 from functools import partial
 import logging
 from pathlib import Path
@@ -16,14 +16,16 @@ from ..errors import StorageError
 from ..model import Capture, Describe, Sighting
 from .captures import CaptureCatalogue
 from .catalogue import Catalogue
-from .incoming import IncomingFile, Placement
+from .incoming import IncomingFile, Placement, storage_error
 from .recovery import UnknownFile, find_unknown_files, read_unknown_file
 from .root import StorageRoot
-from .rows import insert_capture
+from .rows import delete_capture, insert_capture, update_capture
 from .uploads import UploadQueue, insert_upload
 
 _LOGGER = logging.getLogger(__name__)
 _FILE_THREADS = 8
+_HOLD_TIME = timedelta(minutes=10)
+"""How long a file with a temporary name waits for its final one."""
 _RECOVERY_MARGIN = 2 * 24 * 3600.0
 """Seconds: how wrong the clock may have been when a crash left files behind."""
 
@@ -32,12 +34,18 @@ class Store:
     """Keeps captures safe, knows them, and queues them for upload."""
 
     def __init__(
-        self, root: Path, catalogue: Path, *, time_zone: tzinfo, offsite: bool
+        self,
+        root: Path,
+        catalogue: Path,
+        *,
+        time_zone: tzinfo,
+        offsite: bool,
+        reserve: int = 0,
     ) -> None:
         """Use ``root`` for files and ``catalogue`` for the database's file.
 
         ``time_zone`` decides which day an event belongs to. With ``offsite`` each
-        capture is queued for upload.
+        capture is queued for upload. Uploads leave ``reserve`` bytes free.
         """
         self._root = StorageRoot(root)
         self._placement = Placement(root)
@@ -45,7 +53,9 @@ class Store:
         self._pool = ThreadPoolExecutor(_FILE_THREADS, "hikvision_nvr-files")
         self._time_zone = time_zone
         self._offsite = offsite
+        self._reserve = reserve
         self._used = 0
+        self._arrivals = (date.min, 0)
         self._closed = False
         self._unknown: list[UnknownFile] = []
         self._on_change: Callable[[], None] | None = None
@@ -65,6 +75,9 @@ class Store:
             # Found before the first upload can arrive, so that none is found here.
             self._unknown = await self._find_unknown()
             self._used = await self.captures.total_size()
+            today = self._today()
+            midnight = datetime.combine(today, dt_time.min, self._time_zone)
+            self._arrivals = (today, await self.captures.count_since(midnight))
             if self._offsite:
                 await self.uploads.restore()
         except BaseException:
@@ -91,7 +104,25 @@ class Store:
 
     def receive(self) -> IncomingFile:
         """Start an upload."""
-        return IncomingFile(uuid.uuid4().hex, self._placement, self._pool)
+        return IncomingFile(
+            uuid.uuid4().hex, self._placement, self._pool, self._reserve
+        )
+
+    async def resume(self, capture_id: str, size: int) -> IncomingFile:
+        """Start an upload with the first ``size`` bytes of a capture.
+
+        Raises StorageError when they cannot be read.
+        """
+        capture = await self.captures.get(capture_id)
+        if capture is None:
+            raise StorageError(f"Capture {capture_id} is not known")
+        incoming = self.receive()
+        try:
+            await incoming.begin_with(self.path(capture), size)
+        except BaseException:
+            await incoming.discard()
+            raise
+        return incoming
 
     async def keep(
         self,
@@ -102,14 +133,16 @@ class Store:
         sighting: Sighting,
         arrived: datetime,
         detection_id: str | None,
+        held: bool = False,
     ) -> Capture:
         """Make a complete upload a capture; when this returns, it is safe.
 
         The same bytes under the same name are kept once: a camera that did not hear
-        our answer sends them again. Raises StorageError when the upload cannot be
-        kept, and nothing of it is left then.
+        our answer sends them again. With ``held`` the upload to S3 waits some minutes
+        for ``rename``. Raises StorageError when the upload cannot be kept, and
+        nothing of it is left then.
         """
-        day = sighting.event_time.astimezone(self._time_zone).date()
+        day = self._day(sighting)
         placed = await incoming.place(camera, day, name)
         capture = Capture(
             id=incoming.id,
@@ -126,17 +159,66 @@ class Store:
             event_time=sighting.event_time,
             arrived=arrived,
             detection_id=detection_id,
+            complete=placed.content.complete,
+            width=placed.content.width,
+            height=placed.content.height,
+            name_time=sighting.name_time,
         )
         if placed.again:
             known = await self.captures.at(camera, day, placed.name)
             if known is not None:
                 return known
         try:
-            return await self._add(capture, name)
+            return await self._add(capture, name, held=held)
         except StorageError:
             if not placed.again:
                 await self._run(lambda: self.path(capture).unlink(missing_ok=True))
             raise
+
+    async def rename(
+        self,
+        capture: Capture,
+        *,
+        name: str,
+        sighting: Sighting,
+        detection_id: str | None,
+    ) -> Capture:
+        """Give a capture that was held its final name. Raises StorageError."""
+        renamed = replace(
+            capture,
+            day=self._day(sighting),
+            kind=sighting.kind,
+            type=sighting.type,
+            raw_type=sighting.raw_type,
+            channel=sighting.channel,
+            event_time=sighting.event_time,
+            name_time=sighting.name_time,
+            detection_id=detection_id,
+            object_key=None,
+            uploaded=None,
+        )
+        placed, again = await self._run(
+            partial(
+                self._placement.place,
+                self.path(capture),
+                capture.camera,
+                renamed.day,
+                name,
+                capture.size,
+                capture.sha256,
+            )
+        )
+        renamed = replace(renamed, name=placed)
+        if again:
+            known = await self.captures.at(capture.camera, renamed.day, placed)
+            if known is not None:
+                await self._catalogue.write(partial(delete_capture, capture.id))
+                return known
+        renamed = await self._write_named(renamed, name, self._update)
+        if self._offsite:
+            self.uploads.enqueued()
+        self.changed()
+        return renamed
 
     def path(self, capture: Capture) -> Path:
         """Return where the capture's file is, or was before it was purged."""
@@ -146,6 +228,12 @@ class Store:
     def used(self) -> int:
         """The bytes of all captures."""
         return self._used
+
+    @property
+    def uploads_today(self) -> int:
+        """How many captures have arrived since midnight."""
+        day, count = self._arrivals
+        return count if day == self._today() else 0
 
     async def free(self) -> int:
         """Return the bytes that can still be written."""
@@ -181,11 +269,30 @@ class Store:
             pool=self._pool,
         )
 
-    async def _add(self, capture: Capture, wanted: str) -> Capture:
+    async def _add(
+        self, capture: Capture, wanted: str, *, held: bool = False
+    ) -> Capture:
+        added = await self._write_named(
+            capture, wanted, partial(self._insert, held=held)
+        )
+        if added.id == capture.id:
+            self._used += capture.size
+            self._count_arrival()
+            if self._offsite and not held:
+                self.uploads.enqueued()
+            self.changed()
+        return added
+
+    async def _write_named(
+        self,
+        capture: Capture,
+        wanted: str,
+        write: Callable[[Capture, sqlite3.Connection], None],
+    ) -> Capture:
+        """Write a row; a name that another row has is changed, on the disk too."""
         while True:
             try:
-                await self._catalogue.write(partial(self._insert, capture))
-                break
+                await self._catalogue.write(partial(write, capture))
             except sqlite3.IntegrityError:
                 known = await self.captures.at(
                     capture.camera, capture.day, capture.name
@@ -203,16 +310,31 @@ class Store:
                     )
                 )
                 capture = replace(capture, name=moved)
-        self._used += capture.size
-        if self._offsite:
-            self.uploads.enqueued()
-        self.changed()
-        return capture
+            else:
+                return capture
 
-    def _insert(self, capture: Capture, connection: sqlite3.Connection) -> None:
+    def _insert(
+        self, capture: Capture, connection: sqlite3.Connection, *, held: bool
+    ) -> None:
         insert_capture(connection, capture)
         if self._offsite:
+            due = datetime.now(UTC) + _HOLD_TIME if held else None
+            insert_upload(connection, capture.id, due=due)
+
+    def _update(self, capture: Capture, connection: sqlite3.Connection) -> None:
+        update_capture(connection, capture)
+        if self._offsite:
             insert_upload(connection, capture.id)
+
+    def _day(self, sighting: Sighting) -> date:
+        return sighting.event_time.astimezone(self._time_zone).date()
+
+    def _today(self) -> date:
+        return datetime.now(self._time_zone).date()
+
+    def _count_arrival(self) -> None:
+        today, count = self._today(), self.uploads_today
+        self._arrivals = (today, count + 1)
 
     async def _meta(self, key: str) -> str | None:
         def work(connection: sqlite3.Connection) -> str | None:
@@ -233,4 +355,7 @@ class Store:
         )
 
     async def _run[T](self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        except OSError as err:
+            raise storage_error(self._placement.root, err) from err

@@ -164,10 +164,20 @@ _UPLOAD_VALUES = (
 )
 
 
-def insert_upload(connection: sqlite3.Connection, capture_id: str) -> None:
-    """Queue a capture for upload, in the transaction that adds the capture."""
+def insert_upload(
+    connection: sqlite3.Connection, capture_id: str, *, due: datetime | None = None
+) -> None:
+    """Queue a capture for upload, in the transaction that adds or changes it.
+
+    It is not uploaded before ``due``.
+    """
     connection.execute(
-        f"INSERT INTO uploads {_UPLOAD_COLUMNS}"
+        f"INSERT OR REPLACE INTO uploads {_UPLOAD_COLUMNS}"
         f" SELECT {_UPLOAD_VALUES} FROM captures WHERE id = ?",
         (capture_id,),
     )
+    if due is not None:
+        connection.execute(
+            "UPDATE uploads SET due_us = ? WHERE capture_id = ?",
+            (to_us(due), capture_id),
+        )

@@ -1,0 +1,40 @@
+"""Measures how wrong a camera's clock is, from when its files arrive."""
+
+from collections import deque
+from datetime import datetime, timedelta
+from statistics import median
+
+_SAMPLES = 9
+_ENOUGH = 3
+_SPREAD = 15.0
+"""Seconds between samples that still agree: files that waited in the camera do not."""
+_DELIVERY = 15.0
+"""Seconds that a file may take to arrive; a clock is not called wrong for that."""
+
+
+class CameraClock:
+    """The offset of one camera's clock."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._samples: deque[float] = deque(maxlen=_SAMPLES)
+
+    def observe(self, name_time: datetime, arrived: datetime) -> None:
+        """Take the time in a file's name and when the file arrived."""
+        self._samples.append((arrived - name_time).total_seconds())
+
+    @property
+    def offset(self) -> float | None:
+        """Seconds to add to the camera's clock; None while that cannot be told."""
+        if len(self._samples) < _ENOUGH:
+            return None
+        middle = median(self._samples)
+        agreeing = sum(abs(sample - middle) <= _SPREAD for sample in self._samples)
+        return middle if agreeing > len(self._samples) / 2 else None
+
+    def corrected(self, name_time: datetime) -> datetime | None:
+        """Return the true time; None when the clock is right or not known."""
+        offset = self.offset
+        if offset is None or abs(offset) <= _DELIVERY:
+            return None
+        return name_time + timedelta(seconds=offset)
