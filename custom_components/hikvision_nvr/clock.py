@@ -6,10 +6,13 @@ from statistics import median
 
 _SAMPLES = 9
 _ENOUGH = 3
+_APART = timedelta(minutes=2)
+"""Between two samples. Old files that are delivered in one go have times that do not
+pass as the arrivals do: they must not look like a clock that is wrong."""
 _SPREAD = 15.0
-"""Seconds between samples that still agree: files that waited in the camera do not."""
-_DELIVERY = 15.0
-"""Seconds that a file may take to arrive; a clock is not called wrong for that."""
+"""Seconds between samples that still agree."""
+_DELIVERY = 60.0
+"""Seconds that a picture may take to arrive; a clock is not called wrong for that."""
 
 
 class CameraClock:
@@ -18,9 +21,13 @@ class CameraClock:
     def __init__(self) -> None:
         """Know nothing yet."""
         self._samples: deque[float] = deque(maxlen=_SAMPLES)
+        self._last: datetime | None = None
 
     def observe(self, name_time: datetime, arrived: datetime) -> None:
-        """Take the time in a file's name and when the file arrived."""
+        """Take the time in a snapshot's name and when the snapshot arrived."""
+        if self._last is not None and arrived - self._last < _APART:
+            return
+        self._last = arrived
         self._samples.append((arrived - name_time).total_seconds())
 
     @property

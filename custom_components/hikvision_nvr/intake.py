@@ -133,7 +133,9 @@ class Intake:
         sighting = self.describe(camera.folder, path, arrived)
         if sighting.name_time is not None:
             clock = self._activity.clock(camera)
-            clock.observe(sighting.name_time, arrived)
+            if sighting.kind is CaptureKind.SNAPSHOT:
+                # A clip is named after its beginning and comes after its end.
+                clock.observe(sighting.name_time, arrived)
             corrected = clock.corrected(sighting.name_time)
             if corrected is not None:
                 sighting = replace(sighting, event_time=corrected)

@@ -43,6 +43,13 @@ class Brand(StrEnum):
 
     AUTO = "auto"
     HIKVISION = "hikvision"
+    DAHUA = "dahua"
+    REOLINK = "reolink"
+    UNIVIEW = "uniview"
+    TVT = "tvt"
+    AXIS = "axis"
+    VIVOTEK = "vivotek"
+    TEMPLATE = "template"
     OTHER = "other"
 
 
@@ -90,8 +97,10 @@ class Sighting:
     """What the name of an uploaded file says about it.
 
     ``type`` is None for a picture taken on a schedule, which is no detection.
-    ``raw_type`` is the camera's own word for the type, if its name has one,
-    ``name_time`` the time in the name by the camera's clock, right or wrong.
+    ``raw_type`` is the camera's own word for the type, if its name has one.
+    ``brand`` is whose form of names it was; None where it was nobody's in particular.
+    ``name_time`` is the time in the name, right or wrong: measured against the
+    arrival, it tells how far off the camera's clock is.
     """
 
     kind: CaptureKind
@@ -100,6 +109,7 @@ class Sighting:
     channel: str | None
     event_time: datetime
     plate: str | None = None
+    brand: Brand | None = None
     name_time: datetime | None = None
 
 

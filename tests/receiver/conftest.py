@@ -6,12 +6,17 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 import ftplib
 from functools import cache
+import io
 import itertools
 from pathlib import Path
+import random
+import re
+import socket
 import ssl
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from PIL import Image
 import pytest
 
 from custom_components.hikvision_nvr.camera_activity import CameraActivity
@@ -34,7 +39,17 @@ USERNAME = "front"
 PASSWORD = "Secret-12"
 QUICK = Limits(refusal_time=0.2)
 """The limits of a real receiver, but for the wait after a wrong password."""
-JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 800 + b"\xff\xd9"
+
+
+def _picture() -> bytes:
+    """Return a real JPEG of some 200 KB, the same each time."""
+    pixels = random.Random(1).randbytes(360 * 360 * 3)
+    file = io.BytesIO()
+    Image.frombytes("RGB", (360, 360), pixels).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+JPEG = _picture()
 
 
 @pytest.fixture(autouse=True)
@@ -179,6 +194,20 @@ def login(port: int, context: ssl.SSLContext | None = None) -> ftplib.FTP_TLS:
     client.login(USERNAME, PASSWORD)
     client.prot_p()
     return client
+
+
+def passive_port(reply: str) -> int:
+    match = re.search(r"\(\|\|\|(\d+)\|\)", reply)
+    assert match is not None
+    return int(match[1])
+
+
+def data_socket(client: ftplib.FTP_TLS, command: str) -> ssl.SSLSocket:
+    """Return an encrypted data connection for a command that was answered 150."""
+    port = passive_port(client.sendcmd("EPSV"))
+    connection = socket.create_connection((HOST, port), timeout=20)
+    assert client.sendcmd(command).startswith("150")
+    return client_context().wrap_socket(connection)
 
 
 def plain_login(port: int) -> ftplib.FTP:

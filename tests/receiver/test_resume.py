@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from .conftest import HOST, JPEG, PASSWORD, USERNAME, Site, login, run
+from .conftest import HOST, JPEG, PASSWORD, USERNAME, Site, data_socket, login, run
 
 NAME = "10.55.48.12_01_20251119124208101_MOTION_DETECTION.jpg"
 HALF = len(JPEG) // 2
@@ -62,8 +62,10 @@ async def test_part_that_was_purged_meanwhile(site: Site) -> None:
         client = login(site.port)
         client.storbinary(f"STOR {NAME}", io.BytesIO(JPEG[:HALF]))
         site.store.path(site.captures[0]).unlink()
+        client.sendcmd(f"REST {HALF}")
+        data_socket(client, f"STOR {NAME}").close()
         with pytest.raises(ftplib.error_temp) as caught:
-            client.storbinary(f"STOR {NAME}", io.BytesIO(JPEG[HALF:]), rest=HALF)
+            client.voidresp()
         client.quit()
         return str(caught.value)
 

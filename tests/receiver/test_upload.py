@@ -6,7 +6,6 @@ import ftplib
 import hashlib
 import io
 import os
-import re
 import select
 import socket
 import ssl
@@ -24,7 +23,9 @@ from .conftest import (
     MakeSite,
     Site,
     client_context,
+    data_socket,
     login,
+    passive_port,
     run,
 )
 
@@ -34,24 +35,6 @@ PLACE = f"front/2025-11-19/{NAME}"
 
 def store(client: ftplib.FTP_TLS, path: str, content: bytes = JPEG) -> str:
     return client.storbinary(f"STOR {path}", io.BytesIO(content))
-
-
-def passive_port(reply: str) -> int:
-    match = re.search(r"\(\|\|\|(\d+)\|\)", reply)
-    assert match is not None
-    return int(match[1])
-
-
-def data_socket(
-    client: ftplib.FTP_TLS, command: str, *, source: str = HOST
-) -> ssl.SSLSocket:
-    """Return an encrypted data connection for a command that was answered 150."""
-    port = passive_port(client.sendcmd("EPSV"))
-    connection = socket.create_connection(
-        (HOST, port), timeout=20, source_address=(source, 0)
-    )
-    assert client.sendcmd(command).startswith("150")
-    return client_context().wrap_socket(connection)
 
 
 async def test_upload_becomes_detection_and_capture(site: Site) -> None:

@@ -76,12 +76,12 @@ class CaptureCatalogue:
         return await self._catalogue.read(work)
 
     async def waiting_on(self, camera: str, day: date) -> int:
-        """Return how many captures of a day are not offsite yet."""
+        """Return how many captures of a day are on their way offsite."""
 
         def work(connection: sqlite3.Connection) -> int:
             (count,) = connection.execute(
                 "SELECT count(*) FROM captures JOIN uploads ON capture_id = id"
-                " WHERE camera = ? AND day = ?",
+                " WHERE camera = ? AND day = ? AND state <> 'quarantined'",
                 (camera, day.isoformat()),
             ).fetchone()
             return int(count)
@@ -111,16 +111,16 @@ class CaptureCatalogue:
         return await self._catalogue.read(work)
 
     async def clock_samples(
-        self, camera: str, *, limit: int = 9
+        self, camera: str, *, limit: int = 200
     ) -> list[tuple[datetime, datetime]]:
-        """Return times in names and arrivals of a camera's last files, oldest first."""
+        """Return name times and arrivals of a camera's last snapshots, oldest first."""
 
         def work(connection: sqlite3.Connection) -> list[tuple[datetime, datetime]]:
             rows = connection.execute(
                 "SELECT name_us, arrived_us FROM captures"
-                " WHERE camera = ? AND name_us IS NOT NULL"
+                " WHERE camera = ? AND kind = ? AND name_us IS NOT NULL"
                 " ORDER BY arrived_us DESC LIMIT ?",
-                (camera, limit),
+                (camera, CaptureKind.SNAPSHOT, limit),
             ).fetchall()
             return [(from_us(name), from_us(arrived)) for name, arrived in rows[::-1]]
 
@@ -137,15 +137,12 @@ class CaptureCatalogue:
 
         return await self._catalogue.read(work)
 
-    async def archived(
-        self, camera: str, day: date, names: Collection[str], archive_key: str
-    ) -> None:
-        """Note that these captures' objects are now inside an archive."""
-        rows = [(archive_key, camera, day.isoformat(), name) for name in names]
+    async def archived(self, object_keys: Collection[str], archive_key: str) -> None:
+        """Note that these objects are now inside an archive."""
         await self._update_many(
             "UPDATE captures SET object_key = NULL, archive_key = ?"
-            " WHERE camera = ? AND day = ? AND name = ?",
-            rows,
+            " WHERE object_key = ?",
+            [(archive_key, key) for key in object_keys],
         )
 
     async def purged(self, object_keys: Collection[str]) -> None:

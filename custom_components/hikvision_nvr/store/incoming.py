@@ -20,7 +20,7 @@ from datetime import date
 import errno
 import hashlib
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 import threading
 
 from ..errors import StorageError, StorageFullError, StorageNotWritableError
@@ -214,7 +214,7 @@ class IncomingFile:
         self._append(self._buffer)
         self._buffer = []
         assert self._descriptor is not None
-        content = inspect(self._descriptor, self.size)
+        content = inspect(self._descriptor, self.size, PurePosixPath(name).suffix)
         os.fsync(self._descriptor)
         os.close(self._descriptor)
         self._descriptor = None

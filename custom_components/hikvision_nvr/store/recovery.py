@@ -82,7 +82,7 @@ def _read(day: date, camera: str, path: Path, describe: Describe) -> Capture | N
             return None
         sha256, md5 = hash_file(path)
         with path.open("rb") as file:
-            content = inspect(file.fileno(), status.st_size)
+            content = inspect(file.fileno(), status.st_size, path.suffix)
     except OSError as err:
         _LOGGER.warning("Cannot read %s: %s", path, err)
         return None

@@ -38,7 +38,7 @@ _VERSIONS = (
     ) STRICT;
     CREATE INDEX captures_newest ON captures (camera, kind, event_us);
     CREATE INDEX captures_arrived ON captures (arrived_us);
-    CREATE INDEX captures_clock ON captures (camera, arrived_us)
+    CREATE INDEX captures_clock ON captures (camera, kind, arrived_us)
         WHERE name_us IS NOT NULL;
     CREATE INDEX captures_object ON captures (object_key)
         WHERE object_key IS NOT NULL;
