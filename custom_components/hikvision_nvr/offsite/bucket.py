@@ -1,0 +1,325 @@
+"""The few things that the recorder does with a bucket (AWS S3 API)."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import md5
+from http import HTTPStatus
+from itertools import batched
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from ..errors import OffsiteError
+from ..model import S3Settings
+from .concurrency import for_each
+from .failure import (
+    code_of,
+    is_conflict,
+    is_not_found,
+    is_precondition_failed,
+    status_of,
+)
+from .keys import Layout
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+
+DELETE_BATCH: Final = 1000
+DEFAULT_CLASS: Final = "STANDARD"
+
+_NO_BATCH_DELETE: Final = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.NOT_IMPLEMENTED,
+    }
+)
+_CONDITION_UNKNOWN: Final = frozenset(
+    {"NotImplemented", "InvalidArgument", "InvalidRequest"}
+)
+_SINGLE_DELETES_AT_ONCE: Final = 8
+
+
+class KeyTakenError(Exception):
+    """There is already an object of this name."""
+
+
+class StoredDifferentlyError(OffsiteError):
+    """The service says that it stored other bytes than it was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """An object as a listing or a HEAD shows it.
+
+    ``etag`` is without quotes. With ``etag_is_opaque`` it says nothing about the bytes;
+    a listing does not show that, nor the metadata.
+    """
+
+    key: str
+    size: int
+    etag: str
+    modified: datetime
+    storage_class: str
+    metadata: Mapping[str, str] = field(default_factory=dict, compare=False)
+    etag_is_opaque: bool = False
+
+    @property
+    def etag_is_md5(self) -> bool:
+        """Whether the ETag is the MD5 of the object's bytes."""
+        return not self.etag_is_opaque and is_md5(self.etag)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of a listing: objects, and the folders when listed with a delimiter."""
+
+    objects: tuple[StoredObject, ...]
+    folders: tuple[str, ...]
+
+
+class Bucket:
+    """A bucket and the client that talks to it.
+
+    Its methods raise what botocore raises; callers wrap them in ``readable_errors``.
+    """
+
+    def __init__(self, client: S3Client, settings: S3Settings) -> None:
+        """Take a client that lives as long as this."""
+        self.client = client
+        self.settings = settings
+        self.name = settings.bucket
+        self.layout = Layout.below(settings.prefix)
+        self._conditional: bool | None = None
+        self._asking = asyncio.Lock()
+
+    async def check(self) -> None:
+        """Ask for one line of a listing: is the bucket there, are the keys right?"""
+        await self.client.list_objects_v2(
+            Bucket=self.name, Prefix=self.layout.prefix, MaxKeys=1
+        )
+
+    async def head(self, key: str) -> StoredObject | None:
+        """Return what is known of an object, None when there is none."""
+        try:
+            answer = await self.client.head_object(Bucket=self.name, Key=key)
+        except ClientError as error:
+            if is_not_found(error):
+                return None
+            raise
+        return StoredObject(
+            key=key,
+            size=answer["ContentLength"],
+            etag=plain_etag(answer["ETag"]),
+            modified=answer["LastModified"],
+            storage_class=answer.get("StorageClass", DEFAULT_CLASS),
+            metadata=answer.get("Metadata", {}),
+            etag_is_opaque=has_opaque_etag(answer),
+        )
+
+    async def pages(
+        self, prefix: str, *, folders: bool = False, after: str = ""
+    ) -> AsyncIterator[Page]:
+        """List what is below a prefix; with ``folders`` only one level deep.
+
+        ``after`` is the key behind which the listing begins.
+        """
+        paginator = self.client.get_paginator("list_objects_v2")
+        options: dict[str, Any] = {"Delimiter": "/"} if folders else {}
+        if after > prefix:
+            options["StartAfter"] = after
+        async for answer in paginator.paginate(
+            Bucket=self.name, Prefix=prefix, **options
+        ):
+            yield Page(
+                objects=tuple(
+                    StoredObject(
+                        key=entry["Key"],
+                        size=entry["Size"],
+                        etag=plain_etag(entry["ETag"]),
+                        modified=entry["LastModified"],
+                        storage_class=entry.get("StorageClass", DEFAULT_CLASS),
+                    )
+                    for entry in answer.get("Contents", ())
+                ),
+                folders=tuple(
+                    entry["Prefix"] for entry in answer.get("CommonPrefixes", ())
+                ),
+            )
+
+    async def objects(self, prefix: str) -> AsyncIterator[StoredObject]:
+        """List every object below a prefix, in the order of keys."""
+        async for page in self.pages(prefix):
+            for entry in page.objects:
+                yield entry
+
+    async def cameras(self) -> list[str]:
+        """Return the cameras that have a folder in the bucket, sorted."""
+        found = [
+            camera
+            async for page in self.pages(self.layout.prefix, folders=True)
+            for folder in page.folders
+            if (camera := self.layout.camera_of(folder)) is not None
+        ]
+        return sorted(found)
+
+    async def put_new(
+        self, key: str, body: bytes, *, body_md5: bytes, **options: Any
+    ) -> None:
+        """Write an object under a free key, its bytes proved by their MD5.
+
+        Raises KeyTakenError when the key is not free.
+        """
+        await self.require_free(key)
+        try:
+            answer = await self.client.put_object(
+                Bucket=self.name,
+                Key=key,
+                Body=body,
+                ContentMD5=content_md5(body_md5),
+                **await self.no_overwrite(),
+                **options,
+            )
+        except ClientError as error:
+            if not is_precondition_failed(error):
+                raise
+            stored = await self.head(key)
+            if stored and (stored.etag, stored.size) == (body_md5.hex(), len(body)):
+                # Written by the request whose answer was lost.
+                return
+            raise KeyTakenError(key) from error
+        etag = plain_etag(answer.get("ETag", ""))
+        opaque = has_opaque_etag(answer)
+        if is_md5(etag) and not opaque and etag != body_md5.hex():
+            raise StoredDifferentlyError(f"{key} was not stored as it was sent")
+        if await self.refuses_overwrite():
+            return
+        stored = await self.head(key)
+        if stored is None or stored.size != len(body):
+            raise StoredDifferentlyError(f"{key} was not stored as it was sent")
+
+    async def require_free(self, key: str) -> None:
+        """Raise KeyTakenError if the service would not refuse an overwrite itself."""
+        if not await self.refuses_overwrite() and await self.head(key) is not None:
+            raise KeyTakenError(key)
+
+    async def no_overwrite(self) -> dict[str, Any]:
+        """Return the condition of a write that must not replace anything."""
+        return {"IfNoneMatch": "*"} if await self.refuses_overwrite() else {}
+
+    async def refuses_overwrite(self) -> bool:
+        """Whether the service honours If-None-Match; found out once per client."""
+        async with self._asking:
+            if self._conditional is None:
+                self._conditional = await self._ask_twice()
+        return self._conditional
+
+    async def unchanged(self, objects: Iterable[StoredObject]) -> set[str]:
+        """Return the keys of those of ``objects`` that are listed just as before.
+
+        ``objects`` are all of one folder. One listing request per 1000 of them.
+        """
+        before = {entry.key: entry for entry in objects}
+        if not before:
+            return set()
+        first, last = min(before), max(before)
+        folder = first.rpartition("/")[0] + "/"
+        same: set[str] = set()
+        async for page in self.pages(folder, folders=True, after=first[:-1]):
+            for entry in page.objects:
+                known = before.get(entry.key)
+                if known and (known.etag, known.size) == (entry.etag, entry.size):
+                    same.add(entry.key)
+            if page.objects and page.objects[-1].key >= last:
+                break
+        return same
+
+    async def delete(self, keys: Iterable[str]) -> dict[str, str]:
+        """Delete objects and return the error code of each that is still there."""
+        failed: dict[str, str] = {}
+        for batch in batched(keys, DELETE_BATCH, strict=False):
+            try:
+                answer = await self.client.delete_objects(
+                    Bucket=self.name,
+                    Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True},
+                )
+            except ClientError as error:
+                if status_of(error) not in _NO_BATCH_DELETE:
+                    raise
+                failed |= await self._delete_singly(batch)
+            else:
+                failed |= {
+                    entry.get("Key", ""): entry.get("Code", "")
+                    for entry in answer.get("Errors", ())
+                }
+        return failed
+
+    async def _delete_singly(self, keys: Iterable[str]) -> dict[str, str]:
+        failed: dict[str, str] = {}
+
+        async def delete(key: str) -> None:
+            try:
+                await self.client.delete_object(Bucket=self.name, Key=key)
+            except ClientError as error:
+                if not is_not_found(error):
+                    failed[key] = code_of(error)
+
+        await for_each(keys, delete, at_once=_SINGLE_DELETES_AT_ONCE)
+        return failed
+
+    async def _ask_twice(self) -> bool:
+        """Write the same object twice on the condition that it does not exist.
+
+        Some services ignore the condition without a word, so only the second write
+        tells. Where nothing may be deleted the object stays and answers at once.
+        """
+        key = self.layout.reserved_key("probe-conditional")
+        honoured = False
+        try:
+            for _ in range(2):
+                await self.client.put_object(
+                    Bucket=self.name,
+                    Key=key,
+                    Body=b"",
+                    ContentMD5=content_md5(md5(b"", usedforsecurity=False).digest()),
+                    IfNoneMatch="*",
+                )
+        except ClientError as error:
+            if code_of(error) in _CONDITION_UNKNOWN:
+                return False
+            honoured = is_precondition_failed(error) or is_conflict(error)
+            if not honoured:
+                raise
+        await self._forget(key)
+        return honoured
+
+    async def _forget(self, key: str) -> None:
+        try:
+            await self.client.delete_object(Bucket=self.name, Key=key)
+        except ClientError:
+            # A key that may not delete is a legitimate choice; nothing depends on it.
+            return
+
+
+def content_md5(digest: bytes) -> str:
+    """Return a Content-MD5 header (RFC 1864)."""
+    return base64.b64encode(digest).decode()
+
+
+def plain_etag(etag: str) -> str:
+    """Return an ETag without its quotes."""
+    return etag.strip('"')
+
+
+def is_md5(etag: str) -> bool:
+    """Whether an ETag looks like one MD5; that of parts ends with their number."""
+    return len(etag) == 32 and all(digit in "0123456789abcdef" for digit in etag)
+
+
+def has_opaque_etag(answer: Mapping[str, Any]) -> bool:
+    """Whether ETags say nothing about the bytes: with KMS or the customer's keys."""
+    encryption = str(answer.get("ServerSideEncryption", ""))
+    return encryption.startswith("aws:kms") or "SSECustomerAlgorithm" in answer

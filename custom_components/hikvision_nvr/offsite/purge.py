@@ -1,0 +1,188 @@
+"""Deletes what the owner no longer wants in the bucket."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import date, tzinfo
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from .bucket import DELETE_BATCH, Bucket, StoredObject
+from .cameras import read_camera_folder
+from .failure import readable_errors
+from .keys import ObjectKind, require_camera
+from .outcome import AsDict, named_errors
+
+if TYPE_CHECKING:
+    from ..store import Store
+
+DEFAULT_MAX_DELETE: Final = 10_000
+SAMPLE_SIZE: Final = 20
+
+
+class PurgeScope(StrEnum):
+    """What to delete."""
+
+    CAPTURES = "captures"
+    ARCHIVES = "archives"
+    UNSORTED = "unsorted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeResult(AsDict):
+    """What a purge deleted, or would have.
+
+    ``matched``, ``bytes``, ``by_camera`` and ``by_class`` are of all objects that are
+    old enough. ``remaining`` of them are more than ``max_delete`` allows at once.
+    """
+
+    dry_run: bool
+    scope: PurgeScope
+    before: date
+    matched: int
+    bytes: int
+    deleted: int
+    remaining: int
+    by_camera: dict[str, int]
+    by_class: dict[str, int]
+    sample: tuple[str, ...]
+    failed: int
+    errors: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Tally:
+    matched: int = 0
+    bytes: int = 0
+    deleted: int = 0
+    by_camera: Counter[str] = field(default_factory=Counter)
+    by_class: Counter[str] = field(default_factory=Counter)
+    sample: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def add(self, camera: str, entry: StoredObject) -> None:
+        self.matched += 1
+        self.bytes += entry.size
+        self.by_camera[camera] += 1
+        self.by_class[entry.storage_class] += 1
+        if len(self.sample) < SAMPLE_SIZE:
+            self.sample.append(entry.key)
+
+
+class Purger:
+    """Deletes old objects of a bucket; never those of the reserved folder or the root."""
+
+    def __init__(self, bucket: Bucket, store: Store, time_zone: tzinfo) -> None:
+        """Count days in ``time_zone``."""
+        self._bucket = bucket
+        self._store = store
+        self._time_zone = time_zone
+
+    async def purge(
+        self,
+        before: date,
+        *,
+        camera: str | None = None,
+        scope: PurgeScope = PurgeScope.CAPTURES,
+        dry_run: bool = True,
+        max_delete: int = DEFAULT_MAX_DELETE,
+    ) -> PurgeResult:
+        """Delete what is of a day before ``before``, oldest days first.
+
+        Raises OffsiteError. What was deleted until then is noted in the catalogue.
+        """
+        tally = _Tally()
+        batch: list[str] = []
+        chosen = 0
+        with readable_errors(self._bucket.settings):
+            cameras = (
+                [require_camera(camera)] if camera else await self._bucket.cameras()
+            )
+            async for owner, entry in self._matching(cameras, before, scope):
+                tally.add(owner, entry)
+                if dry_run or chosen == max_delete:
+                    continue
+                chosen += 1
+                batch.append(entry.key)
+                if len(batch) == DELETE_BATCH:
+                    await self._delete(batch, tally)
+                    batch.clear()
+            await self._delete(batch, tally)
+        return PurgeResult(
+            dry_run=dry_run,
+            scope=scope,
+            before=before,
+            matched=tally.matched,
+            bytes=tally.bytes,
+            deleted=tally.deleted,
+            remaining=max(0, tally.matched - max_delete),
+            by_camera=dict(sorted(tally.by_camera.items())),
+            by_class=dict(sorted(tally.by_class.items())),
+            sample=tuple(tally.sample),
+            failed=len(tally.failed),
+            errors=named_errors(tally.failed.items()),
+        )
+
+    async def _delete(self, keys: list[str], tally: _Tally) -> None:
+        if not keys:
+            return
+        failed = await self._bucket.delete(keys)
+        deleted = [key for key in keys if key not in failed]
+        tally.failed |= failed
+        tally.deleted += len(deleted)
+        await self._store.captures.purged(deleted)
+
+    def _matching(
+        self, cameras: list[str], before: date, scope: PurgeScope
+    ) -> AsyncIterator[tuple[str, StoredObject]]:
+        match scope:
+            case PurgeScope.CAPTURES:
+                return self._captures(cameras, before)
+            case PurgeScope.ARCHIVES:
+                return self._archives(cameras, before)
+            case PurgeScope.UNSORTED:
+                return self._unsorted(cameras, before)
+
+    async def _captures(
+        self, cameras: list[str], before: date
+    ) -> AsyncIterator[tuple[str, StoredObject]]:
+        days = [
+            (day, camera)
+            for camera in cameras
+            for day in (await read_camera_folder(self._bucket, camera)).days
+            if day < before
+        ]
+        for day, camera in sorted(days):
+            folder = self._bucket.layout.day_folder(camera, day)
+            async for entry in self._bucket.objects(folder):
+                place = self._bucket.layout.parse(entry.key)
+                # The marker of a folder of which everything goes, goes as well.
+                if place and place.kind in {ObjectKind.CAPTURE, ObjectKind.MARKER}:
+                    yield camera, entry
+
+    async def _archives(
+        self, cameras: list[str], before: date
+    ) -> AsyncIterator[tuple[str, StoredObject]]:
+        found = []
+        for camera in cameras:
+            folder = self._bucket.layout.archive_folder(camera)
+            async for entry in self._bucket.objects(folder):
+                place = self._bucket.layout.parse(entry.key)
+                if place and place.day and place.day < before:
+                    found.append((place.day, camera, entry))
+        for _, camera, entry in sorted(found, key=lambda item: item[0]):
+            yield camera, entry
+
+    async def _unsorted(
+        self, cameras: list[str], before: date
+    ) -> AsyncIterator[tuple[str, StoredObject]]:
+        for camera in cameras:
+            folder = self._bucket.layout.camera_folder(camera)
+            async for page in self._bucket.pages(folder, folders=True):
+                for entry in page.objects:
+                    place = self._bucket.layout.parse(entry.key)
+                    if place is None or place.kind is not ObjectKind.UNSORTED:
+                        continue
+                    # An upload is never earlier than what it shows.
+                    if entry.modified.astimezone(self._time_zone).date() < before:
+                        yield camera, entry

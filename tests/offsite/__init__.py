@@ -1,0 +1,1 @@
+"""Tests of the offsite room against real S3 servers on the loopback."""
