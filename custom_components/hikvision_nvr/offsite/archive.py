@@ -291,8 +291,7 @@ class Archiver:
         same = await self._bucket.unchanged(members)
         changed = {source.key for source in members} - same
         failed |= dict.fromkeys(changed, "changed meanwhile, kept")
-        names = [entry.rpartition("/")[2] for entry in same]
-        await self._store.captures.archived(camera, day, names, key)
+        await self._store.captures.archived(same, key)
         kept = await self._bucket.delete(sorted(same))
         failed |= kept
         if not failed:
