@@ -19,7 +19,6 @@ from custom_components.hikvision_nvr.errors import (
     CertificateError,
     NotRunningError,
     PortInUseError,
-    RecorderError,
     StorageInUseError,
     StorageMissingError,
     StorageNotWritableError,
@@ -74,7 +73,11 @@ class Listener:
 
 
 def settings(
-    folder: Path, *, port: int = 0, s3: S3Settings | None = None
+    folder: Path,
+    *,
+    port: int = 0,
+    s3: S3Settings | None = None,
+    own_certificate: bool = False,
 ) -> EngineSettings:
     return EngineSettings(
         storage_root=folder / "media",
@@ -87,7 +90,7 @@ def settings(
             certificate=CertificateSettings(
                 certificate=folder / "certificate.pem",
                 private_key=folder / "key.pem",
-                generate=True,
+                generate=not own_certificate,
                 host_names=(HOST,),
             ),
         ),
@@ -196,21 +199,20 @@ def test_port_in_use_is_said_and_leaves_nothing(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize(
-    ("spoil", "error"),
-    [
-        (lambda folder: (folder / "media").write_text("x"), StorageNotWritableError),
-        (lambda folder: (folder / "key.pem").write_text("x"), CertificateError),
-    ],
-)
-def test_room_that_cannot_start_is_said(
-    tmp_path: Path, spoil: object, error: type[RecorderError]
-) -> None:
-    if error is CertificateError:
-        (tmp_path / "certificate.pem").write_text("no certificate")
-    spoil(tmp_path)  # type: ignore[operator]
-    with pytest.raises(error):
+def test_storage_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "media").write_text("in the way")
+    with pytest.raises(StorageNotWritableError):
         Engine(settings(tmp_path), Listener()).start()
+
+
+def test_certificate_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "certificate.pem").write_text("no certificate")
+    (tmp_path / "key.pem").write_text("no key")
+    with pytest.raises(CertificateError):
+        Engine(settings(tmp_path, own_certificate=True), Listener()).start()
+    # The storage was let go: another start can have it.
+    with running(settings(tmp_path), Listener()):
+        pass
 
 
 def test_disk_that_is_not_mounted_is_said(tmp_path: Path) -> None:

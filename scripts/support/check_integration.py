@@ -404,7 +404,9 @@ def read_code(faults: Faults) -> Code:
     path = INTEGRATION / "services.yaml"
     if path.is_file():
         for key in re.findall(
-            r"^\s*translation_key:\s*(\w+)", path.read_text(encoding="utf-8"), re.MULTILINE
+            r"^\s*translation_key:\s*(\w+)",
+            path.read_text(encoding="utf-8"),
+            re.MULTILINE,
         ):
             code.strings.add(key)
             code.used[("selector", key)] = str(path.relative_to(ROOT))

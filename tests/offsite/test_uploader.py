@@ -277,7 +277,11 @@ async def test_damaged_file_is_quarantined_and_the_rest_goes_on(
     uploader = start_uploader()
     await local.drained()
     assert captures(remote) == [fine.relative_path]
-    assert await local.store.captures.waiting_on("front", EVENT.date()) == 1
+    # It does not keep its day from being archived, and it is not forgotten.
+    assert await local.store.captures.waiting_on("front", EVENT.date()) == 0
+    known = await local.store.captures.get(damaged.id)
+    assert known is not None
+    assert known.uploaded is None
     assert "damaged.jpg is not uploaded" in caplog.text
     await local.until(lambda: uploader.connected is True)
 

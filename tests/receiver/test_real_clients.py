@@ -107,7 +107,9 @@ async def test_lftp_mirrors_a_folder(site: Site, tmp_path: Path) -> None:
     folder = tmp_path / "sd-card"
     for day in ("2025-11-18", "2025-11-19"):
         for shot in range(3):
-            path = folder / day / f"10.0.0.9_01_{day.replace('-', '')}12000{shot}000.jpg"
+            path = (
+                folder / day / f"10.0.0.9_01_{day.replace('-', '')}12000{shot}000.jpg"
+            )
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(JPEG + bytes([shot]))
     await run(lambda: lftp(site, f"mirror --reverse --parallel=2 {folder} /sd"))

@@ -60,7 +60,7 @@ def load_tls_contexts(settings: CertificateSettings) -> TlsContexts:
 
 def certificate_state(settings: CertificateSettings) -> tuple[object, ...]:
     """Return something that changes when the files change or must (blocking)."""
-    files = []
+    files: list[tuple[int, int, int] | None] = []
     for path in (settings.certificate, settings.private_key):
         try:
             status = path.stat()

@@ -1,0 +1,1 @@
+"""The demo: a real Home Assistant, two simulated cameras and an S3 service."""

@@ -1,0 +1,1 @@
+"""A real Home Assistant, driven from outside: nothing is replaced, nothing is mocked."""
