@@ -1,0 +1,146 @@
+"""Binary sensors: motion at a camera, and whether the recorder reaches S3."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import override
+
+from homeassistant.components.binary_sensor import (
+    BinarySensorDeviceClass,
+    BinarySensorEntity,
+    BinarySensorEntityDescription,
+)
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.const import EntityCategory
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.event import async_call_later
+
+from .const import CONF_MOTION_HOLD, CONF_S3
+from .coordinator import RecorderCoordinator, RecorderEntry
+from .entity import CameraEntity, RecorderEntity
+from .model import MOTION_TYPES, Capture, CaptureKind, Detection, RecorderStatus
+
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecorderBinarySensorDescription(BinarySensorEntityDescription):
+    """A binary sensor of the recorder and where its value is in the status."""
+
+    value_fn: Callable[[RecorderStatus], bool | None]
+
+
+OFFSITE_CONNECTED = RecorderBinarySensorDescription(
+    key="offsite_connected",
+    translation_key="offsite_connected",
+    device_class=BinarySensorDeviceClass.CONNECTIVITY,
+    entity_category=EntityCategory.DIAGNOSTIC,
+    value_fn=lambda status: status.offsite_connected,
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: RecorderEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Set up the binary sensors of the recorder and of each camera."""
+    coordinator = entry.runtime_data
+    if entry.data.get(CONF_S3):
+        async_add_entities([RecorderBinarySensor(coordinator, OFFSITE_CONNECTED)])
+    for camera_id, camera in coordinator.cameras.items():
+        async_add_entities(
+            [MotionBinarySensor(coordinator, camera)], config_subentry_id=camera_id
+        )
+
+
+class RecorderBinarySensor(RecorderEntity, BinarySensorEntity):
+    """A binary sensor of the recorder."""
+
+    entity_description: RecorderBinarySensorDescription
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        """Return the value, None before the first attempt to reach S3."""
+        return self.entity_description.value_fn(self.coordinator.data)
+
+
+class MotionBinarySensor(CameraEntity, BinarySensorEntity):
+    """On while something moves: cameras report the start of motion, not its end.
+
+    So it goes off when nothing came for the camera's hold time. A restart begins
+    with off: what moved before is over, or the camera reports it again.
+    """
+
+    _attr_device_class = BinarySensorDeviceClass.MOTION
+    _attr_is_on = False
+
+    def __init__(
+        self, coordinator: RecorderCoordinator, camera: ConfigSubentry
+    ) -> None:
+        """Initialize the motion sensor of a camera."""
+        super().__init__(coordinator, camera, "motion")
+        self._hold: int = camera.data[CONF_MOTION_HOLD]
+        self._cancel_off: CALLBACK_TYPE | None = None
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to the camera's detections and captures."""
+        await super().async_added_to_hass()
+        self.async_on_remove(
+            self.coordinator.async_listen_detections(
+                self._camera_id, self._async_detected
+            )
+        )
+        self.async_on_remove(
+            self.coordinator.async_listen_captures(self._folder, self._async_captured)
+        )
+
+    @override
+    async def async_will_remove_from_hass(self) -> None:
+        """Leave no timer behind."""
+        self._async_cancel_off()
+
+    @callback
+    def _async_detected(self, detection: Detection) -> None:
+        """Turn on, or stay on for longer."""
+        if detection.type not in MOTION_TYPES:
+            return
+        self._async_hold()
+        self._attr_is_on = True
+        self.async_write_ha_state()
+
+    @callback
+    def _async_captured(self, capture: Capture) -> None:
+        """Stay on for longer: motion that goes on is more pictures, no new detection.
+
+        A clip comes when it is over, which says nothing about now.
+        """
+        if (
+            self.is_on
+            and capture.kind is CaptureKind.SNAPSHOT
+            and capture.type in MOTION_TYPES
+        ):
+            self._async_hold()
+
+    @callback
+    def _async_hold(self) -> None:
+        """Turn off after the hold time, counted from now."""
+        self._async_cancel_off()
+        self._cancel_off = async_call_later(self.hass, self._hold, self._async_turn_off)
+
+    @callback
+    def _async_turn_off(self, _now: datetime) -> None:
+        """Turn off: nothing came for the hold time."""
+        self._cancel_off = None
+        self._attr_is_on = False
+        self.async_write_ha_state()
+
+    @callback
+    def _async_cancel_off(self) -> None:
+        """Forget the end of the hold time."""
+        if self._cancel_off:
+            self._cancel_off()
+            self._cancel_off = None

@@ -1,0 +1,404 @@
+"""Config flow of the recorder."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, override
+
+from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
+    ConfigEntry,
+    ConfigEntryState,
+    ConfigFlow,
+    ConfigFlowResult,
+    ConfigSubentryFlow,
+)
+from homeassistant.const import CONF_NAME
+from homeassistant.core import callback
+import voluptuous as vol
+from yarl import URL
+
+from .camera_flow import CameraSubentryFlow
+from .checks import (
+    AddressNotHereError,
+    PortNotPermittedError,
+    PortTakenError,
+    check_port,
+    is_listen_address,
+    is_storage,
+    overlaps,
+)
+from .const import (
+    CERTIFICATE_FILES,
+    CONF_ACCESS_KEY_ID,
+    CONF_BUCKET,
+    CONF_CERTIFICATE,
+    CONF_CERTIFICATE_FILE,
+    CONF_ENDPOINT_URL,
+    CONF_FTPS_PORT,
+    CONF_LISTEN_ADDRESS,
+    CONF_PASSIVE_PORTS,
+    CONF_PREFIX,
+    CONF_PRIVATE_KEY_FILE,
+    CONF_REGION,
+    CONF_S3,
+    CONF_SECRET_ACCESS_KEY,
+    CONF_STORAGE_FOLDER,
+    DEFAULT_FTPS_PORT,
+    DEFAULT_NAME,
+    DEFAULT_REGION,
+    DOMAIN,
+    SECTION_ADVANCED,
+    SUBENTRY_CAMERA,
+)
+from .errors import CertificateError, OffsiteError, RecorderError, StorageError
+from .forms import (
+    CERTIFICATE_FORM,
+    RECORDER_FORM,
+    S3_FORM,
+    S3_FORM_SECRET_KNOWN,
+    S3_KEYS_FORM,
+    stripped,
+)
+from .offsite import probe_bucket
+from .receiver.certificate import check_certificate
+from .settings import parse_passive_ports, s3_settings
+from .store import prepare_storage_root
+
+# Beside which field a problem with S3 is shown; any other is shown above the form.
+_FIELD_OF_OFFSITE_ERROR = {
+    "offsite_unreachable": CONF_ENDPOINT_URL,
+    "offsite_invalid_auth": CONF_ACCESS_KEY_ID,
+    "offsite_access_denied": CONF_BUCKET,
+    "offsite_bucket_not_found": CONF_BUCKET,
+}
+
+
+class RecorderConfigFlow(ConfigFlow, domain=DOMAIN):
+    """Sets a recorder up: storage and receiver, certificate, then S3 or not."""
+
+    VERSION = 1
+
+    def __init__(self) -> None:
+        """Initialize with nothing entered."""
+        self._title = ""
+        self._data: dict[str, Any] = {}
+        self._errors: dict[str, str] = {}
+        self._placeholders: dict[str, str] = {}
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(
+        cls, config_entry: ConfigEntry
+    ) -> dict[str, type[ConfigSubentryFlow]]:
+        """Return what can be added to a recorder."""
+        return {SUBENTRY_CAMERA: CameraSubentryFlow}
+
+    @override
+    async def async_step_user(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the name, the storage folder and the receiver's ports."""
+        number = len(self._async_current_entries(include_ignore=False)) + 1
+        suffix = "" if number == 1 else f" {number}"
+        suggested = {
+            CONF_NAME: f"{DEFAULT_NAME}{suffix}",
+            CONF_STORAGE_FOLDER: str(
+                self._media_folder() / f"{DOMAIN}{suffix.replace(' ', '_')}"
+            ),
+            CONF_FTPS_PORT: DEFAULT_FTPS_PORT + number - 1,
+        }
+        return await self._async_recorder_form("user", user_input, suggested)
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the same of a recorder that exists."""
+        entry = self._get_reconfigure_entry()
+        suggested = {
+            CONF_NAME: entry.title,
+            **entry.data,
+            SECTION_ADVANCED: {
+                CONF_LISTEN_ADDRESS: entry.data.get(CONF_LISTEN_ADDRESS, "")
+            },
+        }
+        return await self._async_recorder_form("reconfigure", user_input, suggested)
+
+    async def async_step_certificate(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the owner's own certificate."""
+        self._begin_checks()
+        if user_input is not None:
+            certificate = user_input[CONF_CERTIFICATE_FILE].strip()
+            private_key = user_input[CONF_PRIVATE_KEY_FILE].strip()
+            try:
+                await self.hass.async_add_executor_job(
+                    check_certificate, Path(certificate), Path(private_key)
+                )
+            except CertificateError as err:
+                self._add_error(CONF_CERTIFICATE_FILE, err)
+            else:
+                self._data[CONF_CERTIFICATE_FILE] = certificate
+                self._data[CONF_PRIVATE_KEY_FILE] = private_key
+                return await self.async_step_offsite()
+        return self._form("certificate", CERTIFICATE_FORM, user_input, self._current())
+
+    async def async_step_offsite(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask whether captures go to S3."""
+        return self.async_show_menu(step_id="offsite", menu_options=[CONF_S3, "local"])
+
+    async def async_step_local(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Finish without S3."""
+        return self._finish()
+
+    async def async_step_s3(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the bucket and try it."""
+        self._begin_checks()
+        current: Mapping[str, Any] = self._current().get(CONF_S3, {})
+        known_secret: str | None = current.get(CONF_SECRET_ACCESS_KEY)
+        if user_input is not None:
+            s3 = _tidy_s3(user_input, known_secret)
+            await self._async_check_s3(s3)
+            if not self._errors:
+                self._data[CONF_S3] = s3
+                return self._finish()
+        return self._form(
+            CONF_S3,
+            S3_FORM_SECRET_KNOWN if known_secret else S3_FORM,
+            user_input,
+            {
+                key: value
+                for key, value in current.items()
+                if key != CONF_SECRET_ACCESS_KEY
+            },
+        )
+
+    async def async_step_reauth(
+        self, entry_data: Mapping[str, Any]
+    ) -> ConfigFlowResult:
+        """Begin with new keys: S3 refuses those that it was set up with."""
+        return await self.async_step_reauth_confirm()
+
+    async def async_step_reauth_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for new keys and try them."""
+        entry = self._get_reauth_entry()
+        current: Mapping[str, Any] | None = entry.data.get(CONF_S3)
+        if current is None:
+            # S3 was turned off while this waited for the owner.
+            return self.async_abort(reason="offsite_not_set_up")
+        self._begin_checks()
+        if user_input is not None:
+            s3 = {**current, **stripped(user_input)}
+            await self._async_check_s3(s3)
+            if not self._errors:
+                return self._update(entry, data={**entry.data, CONF_S3: s3})
+            if CONF_ACCESS_KEY_ID not in self._errors:
+                # Its field is not in this form: show it above.
+                self._errors = {"base": next(iter(self._errors.values()))}
+        self._placeholders["bucket"] = current[CONF_BUCKET]
+        return self._form(
+            "reauth_confirm",
+            S3_KEYS_FORM,
+            user_input,
+            {CONF_ACCESS_KEY_ID: current[CONF_ACCESS_KEY_ID]},
+        )
+
+    async def _async_recorder_form(
+        self,
+        step_id: str,
+        user_input: dict[str, Any] | None,
+        suggested: Mapping[str, Any],
+    ) -> ConfigFlowResult:
+        """Show the recorder's form until what is entered works, then go on."""
+        self._begin_checks()
+        if user_input is not None:
+            data = stripped(user_input)
+            data.update(stripped(data.pop(SECTION_ADVANCED)))
+            title = data.pop(CONF_NAME) or DEFAULT_NAME
+            await self._async_check_storage(data[CONF_STORAGE_FOLDER])
+            await self._async_check_ports(data)
+            if not self._errors:
+                self._title, self._data = title, data
+                if data[CONF_CERTIFICATE] == CERTIFICATE_FILES:
+                    return await self.async_step_certificate()
+                return await self.async_step_offsite()
+        return self._form(step_id, RECORDER_FORM, user_input, suggested)
+
+    async def _async_check_storage(self, folder: str) -> None:
+        """Check that captures can be kept in the folder."""
+        if folder == self._current().get(CONF_STORAGE_FOLDER):
+            return
+        if not Path(folder).is_absolute():
+            self._errors[CONF_STORAGE_FOLDER] = "folder_not_absolute"
+            return
+        for entry in self._other_entries():
+            if await self.hass.async_add_executor_job(
+                overlaps, folder, entry.data[CONF_STORAGE_FOLDER]
+            ):
+                self._errors[CONF_STORAGE_FOLDER] = "storage_in_use"
+                return
+        if (
+            self.source == SOURCE_RECONFIGURE
+            and not await self.hass.async_add_executor_job(is_storage, folder)
+        ):
+            # The catalogue knows captures that would be missing there.
+            self._errors[CONF_STORAGE_FOLDER] = "storage_not_moved"
+            return
+        try:
+            await self.hass.async_add_executor_job(prepare_storage_root, Path(folder))
+        except StorageError as err:
+            self._add_error(CONF_STORAGE_FOLDER, err)
+
+    async def _async_check_ports(self, data: Mapping[str, Any]) -> None:
+        """Check that the receiver can listen where the owner wants it to."""
+        port: int = data[CONF_FTPS_PORT]
+        try:
+            first, last = parse_passive_ports(data[CONF_PASSIVE_PORTS])
+        except ValueError:
+            self._errors[CONF_PASSIVE_PORTS] = "invalid_passive_ports"
+        else:
+            if first <= port <= last:
+                self._errors[CONF_PASSIVE_PORTS] = "passive_ports_contain_port"
+        for entry in self._other_entries():
+            first, last = parse_passive_ports(entry.data[CONF_PASSIVE_PORTS])
+            if port == entry.data[CONF_FTPS_PORT] or first <= port <= last:
+                self._errors[CONF_FTPS_PORT] = "port_of_other_recorder"
+        address: str = data[CONF_LISTEN_ADDRESS]
+        if not is_listen_address(address):
+            self._errors["base"] = "invalid_listen_address"
+        if not self._errors:
+            await self._async_probe_port(address, port)
+
+    async def _async_probe_port(self, address: str, port: int) -> None:
+        """Check that the port is free, unless this recorder itself listens there."""
+        if self._listens_on(port):
+            port = 0
+        try:
+            await self.hass.async_add_executor_job(check_port, address, port)
+        except PortTakenError:
+            self._errors[CONF_FTPS_PORT] = "port_in_use"
+        except PortNotPermittedError:
+            self._errors[CONF_FTPS_PORT] = "port_not_permitted"
+        except AddressNotHereError:
+            self._errors["base"] = "address_not_here"
+
+    async def _async_check_s3(self, s3: Mapping[str, Any]) -> None:
+        """Write, read and delete an object in the bucket."""
+        if not _is_endpoint(s3[CONF_ENDPOINT_URL]):
+            self._errors[CONF_ENDPOINT_URL] = "invalid_endpoint_url"
+            return
+        settings = s3_settings(s3)
+        try:
+            # On a loop of its own: the S3 library reads its models from disk.
+            await self.hass.async_add_executor_job(
+                lambda: asyncio.run(probe_bucket(settings))
+            )
+        except OffsiteError as err:
+            self._add_error(_FIELD_OF_OFFSITE_ERROR.get(err.key, "base"), err)
+
+    def _listens_on(self, port: int) -> bool:
+        """Return True when the recorder that is reconfigured has this port open."""
+        return (
+            self.source == SOURCE_RECONFIGURE
+            and self._get_reconfigure_entry().state is ConfigEntryState.LOADED
+            and self._current()[CONF_FTPS_PORT] == port
+        )
+
+    def _current(self) -> Mapping[str, Any]:
+        """Return the data of the recorder that is reconfigured, else nothing."""
+        if self.source == SOURCE_RECONFIGURE:
+            return self._get_reconfigure_entry().data
+        return {}
+
+    def _other_entries(self) -> list[ConfigEntry]:
+        """Return all recorders but the one that is reconfigured."""
+        return [
+            entry
+            for entry in self._async_current_entries(include_ignore=False)
+            if entry.entry_id != self.context.get("entry_id")
+        ]
+
+    def _media_folder(self) -> Path:
+        """Return Home Assistant's folder for media."""
+        folders = self.hass.config.media_dirs
+        if "local" in folders:
+            return Path(folders["local"])
+        return Path(next(iter(folders.values()), self.hass.config.path("media")))
+
+    def _begin_checks(self) -> None:
+        """Forget the problems of the form before."""
+        self._errors = {}
+        self._placeholders = {}
+
+    def _add_error(self, field: str, error: RecorderError) -> None:
+        """Show an error of the recorder beside a field."""
+        self._errors[field] = error.key
+        self._placeholders.update(error.placeholders)
+
+    def _form(
+        self,
+        step_id: str,
+        schema: vol.Schema,
+        user_input: Mapping[str, Any] | None,
+        suggested: Mapping[str, Any],
+    ) -> ConfigFlowResult:
+        """Show a form with what was typed, or at first with what is suggested."""
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(
+                schema, suggested if user_input is None else user_input
+            ),
+            errors=self._errors,
+            description_placeholders=self._placeholders,
+        )
+
+    def _finish(self) -> ConfigFlowResult:
+        """Save the recorder."""
+        if self.source == SOURCE_RECONFIGURE:
+            return self._update(
+                self._get_reconfigure_entry(), title=self._title, data=self._data
+            )
+        return self.async_create_entry(title=self._title, data=self._data)
+
+    def _update(self, entry: ConfigEntry, **changes: Any) -> ConfigFlowResult:
+        """Save changes, which a recorder that runs notices; another one is told."""
+        result = self.async_update_and_abort(entry, **changes)
+        if entry.state is not ConfigEntryState.LOADED:
+            self.hass.config_entries.async_schedule_reload(entry.entry_id)
+        return result
+
+
+def _tidy_s3(user_input: Mapping[str, Any], known_secret: str | None) -> dict[str, Any]:
+    """Return the S3 form's values as they are kept."""
+    s3 = stripped(user_input)
+    s3[CONF_ENDPOINT_URL] = s3.get(CONF_ENDPOINT_URL, "").rstrip("/")
+    s3[CONF_REGION] = s3[CONF_REGION] or DEFAULT_REGION
+    s3[CONF_PREFIX] = s3.get(CONF_PREFIX, "").strip("/")
+    s3[CONF_SECRET_ACCESS_KEY] = s3.get(CONF_SECRET_ACCESS_KEY) or known_secret
+    return s3
+
+
+def _is_endpoint(address: str) -> bool:
+    """Return True for the address of an S3 service, or nothing, which means AWS."""
+    if not address:
+        return True
+    try:
+        url = URL(address)
+    except ValueError:
+        return False
+    return (
+        url.scheme in ("http", "https")
+        and bool(url.host)
+        and url.user is None
+        and not url.query_string
+    )

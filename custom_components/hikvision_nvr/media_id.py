@@ -1,0 +1,100 @@
+"""What the identifiers of the media source name, and how they are written.
+
+Each is a frozen value whose ``str()`` is its identifier; ``parse`` reads it back.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import override
+
+from .const import DOMAIN
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderId:
+    """A recorder: its cameras are below it."""
+
+    entry_id: str
+
+    @override
+    def __str__(self) -> str:
+        """Return the identifier."""
+        return self.entry_id
+
+
+@dataclass(frozen=True, slots=True)
+class CameraId:
+    """A camera: its days are below it, from the offset-th newest on."""
+
+    entry_id: str
+    folder: str
+    offset: int = 0
+
+    @override
+    def __str__(self) -> str:
+        """Return the identifier."""
+        return f"{self.entry_id}/camera/{self.folder}{_page(self.offset)}"
+
+
+@dataclass(frozen=True, slots=True)
+class DayId:
+    """A camera's day: its captures are below it, from the offset-th newest on."""
+
+    entry_id: str
+    folder: str
+    day: date
+    offset: int = 0
+
+    @override
+    def __str__(self) -> str:
+        """Return the identifier."""
+        day = self.day.isoformat()
+        return f"{self.entry_id}/day/{self.folder}/{day}{_page(self.offset)}"
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureId:
+    """A snapshot or clip."""
+
+    entry_id: str
+    capture_id: str
+
+    @override
+    def __str__(self) -> str:
+        """Return the identifier."""
+        return f"{self.entry_id}/capture/{self.capture_id}"
+
+    @property
+    def media_id(self) -> str:
+        """Return the id that media players and automations use."""
+        return f"media-source://{DOMAIN}/{self}"
+
+
+type MediaId = RecorderId | CameraId | DayId | CaptureId
+
+
+def parse(identifier: str) -> MediaId:
+    """Return what an identifier names. Raises ValueError when it names nothing."""
+    match identifier.split("/"):
+        case [entry_id] if entry_id:
+            return RecorderId(entry_id)
+        case [entry_id, "camera", folder, *page]:
+            return CameraId(entry_id, folder, _offset(page))
+        case [entry_id, "day", folder, day, *page]:
+            return DayId(entry_id, folder, date.fromisoformat(day), _offset(page))
+        case [entry_id, "capture", capture_id]:
+            return CaptureId(entry_id, capture_id)
+    raise ValueError(f"Not an identifier of a recorder's media: {identifier!r}")
+
+
+def _page(offset: int) -> str:
+    return f"/{offset}" if offset else ""
+
+
+def _offset(page: list[str]) -> int:
+    if not page:
+        return 0
+    (text,) = page
+    if (offset := int(text)) < 0:
+        raise ValueError(f"Not an offset: {text!r}")
+    return offset

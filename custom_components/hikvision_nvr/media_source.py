@@ -1,0 +1,252 @@
+"""Browse the captures: recorder → camera → day → snapshots and clips."""
+
+from datetime import timedelta
+from typing import override
+
+from homeassistant.components.http.auth import async_sign_path
+from homeassistant.components.media_player import BrowseError, MediaClass, MediaType
+from homeassistant.components.media_source import (
+    BrowseMediaSource,
+    MediaSource,
+    MediaSourceItem,
+    PlayMedia,
+    Unresolvable,
+)
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.translation import async_get_translations
+from homeassistant.util import dt as dt_util
+
+from .const import CONF_FOLDER, DOMAIN
+from .coordinator import RecorderCoordinator
+from .files import (
+    async_find_capture,
+    async_loaded_recorder,
+    capture_url,
+    mime_type,
+)
+from .media_id import CameraId, CaptureId, DayId, MediaId, RecorderId, parse
+from .model import Capture, CaptureKind
+
+PAGE = 200
+"""Home Assistant's media browser becomes unusable with thousands of items."""
+
+THUMBNAIL_VALIDITY = timedelta(hours=6)
+
+
+async def async_get_media_source(hass: HomeAssistant) -> MediaSource:
+    """Set up the media source of all recorders."""
+    return RecorderMediaSource(hass)
+
+
+class RecorderMediaSource(MediaSource):
+    """The captures of all recorders that run."""
+
+    name = "Hikvision NVR"
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Initialize the media source."""
+        super().__init__(DOMAIN)
+        self.hass = hass
+
+    @override
+    async def async_resolve_media(self, item: MediaSourceItem) -> PlayMedia:
+        """Return where a snapshot or clip is served."""
+        try:
+            media_id = parse(item.identifier)
+        except ValueError as err:
+            raise _unknown(Unresolvable, item) from err
+        if not isinstance(media_id, CaptureId):
+            raise _unknown(Unresolvable, item)
+        if (found := await async_find_capture(self.hass, media_id)) is None:
+            raise _error(Unresolvable, "media_gone")
+        if (mime := mime_type(found.capture.name)) is None:
+            raise _error(Unresolvable, "media_not_playable", name=found.capture.name)
+        return PlayMedia(capture_url(media_id), mime, path=found.path)
+
+    @override
+    async def async_browse_media(self, item: MediaSourceItem) -> BrowseMediaSource:
+        """Return what is below an item."""
+        if not item.identifier:
+            return self._browse_recorders()
+        try:
+            media_id = parse(item.identifier)
+        except ValueError as err:
+            raise _unknown(BrowseError, item) from err
+        if (recorder := async_loaded_recorder(self.hass, media_id.entry_id)) is None:
+            raise _error(BrowseError, "media_recorder_not_loaded")
+        match media_id:
+            case RecorderId():
+                return _browse_cameras(recorder, media_id)
+            case CameraId():
+                return await self._browse_days(recorder, media_id)
+            case DayId():
+                return await self._browse_captures(recorder, media_id)
+        raise _unknown(BrowseError, item)
+
+    @callback
+    def _browse_recorders(self) -> BrowseMediaSource:
+        """Return the recorders that run."""
+        return _folder(
+            None,
+            "Hikvision NVR",
+            [
+                _folder(RecorderId(entry.entry_id), entry.title)
+                for entry in self.hass.config_entries.async_entries(DOMAIN)
+                if entry.state is ConfigEntryState.LOADED
+            ],
+        )
+
+    async def _browse_days(
+        self, recorder: RecorderCoordinator, media_id: CameraId
+    ) -> BrowseMediaSource:
+        """Return a camera's days, newest first."""
+        engine = recorder.engine
+        days = await engine.run(engine.store.captures.days(media_id.folder))
+        start, end = media_id.offset, media_id.offset + PAGE
+        children = [
+            _folder(
+                DayId(media_id.entry_id, media_id.folder, day),
+                f"{day.isoformat()} ({count})",
+            )
+            for day, count in days[start:end]
+        ]
+        if len(days) > end:
+            older = CameraId(media_id.entry_id, media_id.folder, end)
+            children.append(_folder(older, await self._older()))
+        return _folder(media_id, _camera_name(recorder, media_id.folder), children)
+
+    async def _browse_captures(
+        self, recorder: RecorderCoordinator, media_id: DayId
+    ) -> BrowseMediaSource:
+        """Return the captures of a day, newest first."""
+        engine = recorder.engine
+        captures = await engine.run(
+            engine.store.captures.on_day(
+                media_id.folder, media_id.day, limit=PAGE + 1, offset=media_id.offset
+            )
+        )
+        names = await self._texts("entity")
+        children = [
+            self._item(
+                media_id.entry_id,
+                capture,
+                names.get(
+                    f"component.{DOMAIN}.entity.event.detection.state_attributes"
+                    f".event_type.state.{capture.type}"
+                ),
+            )
+            for capture in captures[:PAGE]
+        ]
+        if len(captures) > PAGE:
+            older = DayId(
+                media_id.entry_id,
+                media_id.folder,
+                media_id.day,
+                media_id.offset + PAGE,
+            )
+            children.append(_folder(older, await self._older()))
+        return _folder(
+            media_id,
+            f"{_camera_name(recorder, media_id.folder)} {media_id.day.isoformat()}",
+            children,
+        )
+
+    @callback
+    def _item(
+        self, entry_id: str, capture: Capture, type_name: str | None
+    ) -> BrowseMediaSource:
+        """Return a snapshot or clip."""
+        media_id = CaptureId(entry_id, capture.id)
+        mime = mime_type(capture.name)
+        time = dt_util.as_local(capture.event_time).strftime("%H:%M:%S")
+        is_clip = capture.kind is CaptureKind.CLIP
+        return BrowseMediaSource(
+            domain=DOMAIN,
+            identifier=str(media_id),
+            media_class=MediaClass.VIDEO if is_clip else MediaClass.IMAGE,
+            media_content_type=mime or "",
+            title=f"{time} {type_name}" if type_name else time,
+            can_play=mime is not None,
+            can_expand=False,
+            thumbnail=async_sign_path(
+                self.hass, capture_url(media_id), THUMBNAIL_VALIDITY
+            )
+            if mime and mime.startswith("image/")
+            else None,
+        )
+
+    async def _older(self) -> str:
+        """Return the title of the item that leads to the next page."""
+        texts = await self._texts("common")
+        return texts.get(f"component.{DOMAIN}.common.media_older", "…")
+
+    async def _texts(self, category: str) -> dict[str, str]:
+        """Return the integration's texts in the language of the system."""
+        return await async_get_translations(
+            self.hass, self.hass.config.language, category, [DOMAIN]
+        )
+
+
+@callback
+def _browse_cameras(
+    recorder: RecorderCoordinator, media_id: RecorderId
+) -> BrowseMediaSource:
+    """Return a recorder's cameras by name."""
+    cameras = sorted(recorder.cameras.values(), key=lambda camera: camera.title)
+    return _folder(
+        media_id,
+        recorder.config_entry.title,
+        [
+            _folder(
+                CameraId(media_id.entry_id, camera.data[CONF_FOLDER]),
+                camera.title,
+            )
+            for camera in cameras
+        ],
+    )
+
+
+def _camera_name(recorder: RecorderCoordinator, folder: str) -> str:
+    """Return the name of the camera that fills a folder."""
+    return next(
+        (
+            camera.title
+            for camera in recorder.cameras.values()
+            if camera.data[CONF_FOLDER] == folder
+        ),
+        folder,
+    )
+
+
+def _folder(
+    media_id: MediaId | None,
+    title: str,
+    children: list[BrowseMediaSource] | None = None,
+) -> BrowseMediaSource:
+    """Return an item that has others below it."""
+    return BrowseMediaSource(
+        domain=DOMAIN,
+        identifier=str(media_id) if media_id else None,
+        media_class=MediaClass.DIRECTORY,
+        media_content_type=MediaType.CHANNEL if media_id is None else "",
+        title=title,
+        can_play=False,
+        can_expand=True,
+        children=children,
+    )
+
+
+def _unknown[E: HomeAssistantError](kind: type[E], item: MediaSourceItem) -> E:
+    """Return the error for an identifier that names nothing."""
+    return _error(kind, "media_unknown", identifier=item.identifier)
+
+
+def _error[E: HomeAssistantError](kind: type[E], key: str, **placeholders: str) -> E:
+    """Return a translated error."""
+    return kind(
+        translation_domain=DOMAIN,
+        translation_key=key,
+        translation_placeholders=placeholders,
+    )

@@ -1,0 +1,32 @@
+"""The recorder's errors as exceptions that Home Assistant shows translated."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from homeassistant.exceptions import HomeAssistantError
+
+from .const import DOMAIN
+from .errors import RecorderError
+
+
+def translated[E: HomeAssistantError](
+    error: RecorderError, kind: Callable[..., E]
+) -> E:
+    """Return an exception of this kind that says what the error says.
+
+    Every text may use ``{message}``, the error's own words in English.
+    """
+    return kind(
+        translation_domain=DOMAIN,
+        translation_key=error.key,
+        translation_placeholders={"message": str(error), **error.placeholders},
+    )
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn errors of the recorder into ones that the user interface shows."""
+    try:
+        yield
+    except RecorderError as err:
+        raise translated(err, HomeAssistantError) from err

@@ -1,0 +1,233 @@
+"""A pytest plugin that lets pyftpdlib's own tests meet our receiver.
+
+It runs inside a process of its own, in the folder of pyftpdlib's source. Three things
+are replaced: the server that the tests start, what RETR would read back (from our
+store instead: the receiver gives nothing back), and the wording that ``pytest.raises``
+compares (the class and the code of the reply still count).
+
+Options that a test sets on pyftpdlib's handler become settings of ours where we have
+the like. What each test came to is written to the file that RESULTS_FILE names.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+import ftplib
+import json
+import os
+from pathlib import Path
+import re
+import shutil
+import tempfile
+import threading
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pyftpdlib.handlers import FTPHandler
+from pyftpdlib.servers import FTPServer
+import pytest
+
+from custom_components.hikvision_nvr.camera_activity import CameraActivity
+from custom_components.hikvision_nvr.intake import Intake
+from custom_components.hikvision_nvr.model import (
+    Brand,
+    Camera,
+    CertificateSettings,
+    Limits,
+    ReceiverSettings,
+    Security,
+)
+from custom_components.hikvision_nvr.receiver import Receiver
+from custom_components.hikvision_nvr.receiver.passwords import hash_password
+from custom_components.hikvision_nvr.store import Store
+import tests as suite
+
+HASH = hash_password(suite.PASSWD)
+STATE = Path(tempfile.mkdtemp(prefix="hikvision_nvr-"))
+"""The certificate is kept there from test to test."""
+
+_running: dict[int, ReceiverThread] = {}
+_outcomes: dict[str, dict[str, Any]] = {}
+
+
+class ReceiverThread:
+    """Our receiver, with the outside of pyftpdlib's ``FtpdThreadWrapper``."""
+
+    handler: Any = FTPHandler
+    server_class: Any = FTPServer
+
+    def __init__(self, addr: tuple[str, int] | None = None) -> None:
+        self.host, self.port = addr or (suite.HOST, 0)
+        self.lock = threading.Lock()
+        self.max_cons = self.max_cons_per_ip = 0
+        self._folder = Path(tempfile.mkdtemp(dir=STATE))
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    @property
+    def server(self) -> ReceiverThread:
+        return self
+
+    def start(self) -> None:
+        self._run(self._start())
+        _running[self.port] = self
+
+    def stop(self) -> None:
+        _running.pop(self.port, None)
+        self._run(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        shutil.rmtree(self._folder)
+
+    def stored(self, name: str) -> bytes | None:
+        """Return the bytes that the store has for a name of the client's."""
+        return self._run(self._stored(name))
+
+    def _run[T](self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=20)
+
+    async def _start(self) -> None:
+        zone = ZoneInfo("Europe/Berlin")
+        self._store = Store(
+            self._folder / "media",
+            self._folder / "catalogue.sqlite",
+            time_zone=zone,
+            offsite=False,
+        )
+        await self._store.open()
+        address = "::1" if self.host == "::1" else "127.0.0.1"
+        camera = Camera(
+            id=suite.USER,
+            name=suite.USER,
+            folder=suite.USER,
+            brand=Brand.AUTO,
+            username=suite.USER,
+            password_hash=HASH,
+            security=Security.PLAIN,
+            address=address,
+            active_mode=True,
+        )
+        self._intake = Intake(
+            self._store,
+            [camera],
+            CameraActivity([camera], lambda: None),
+            time_zone=zone,
+            on_detection=lambda _: None,
+            on_capture=lambda _: None,
+        )
+        self._receiver = Receiver(
+            self._settings(), [camera], self._store, self._intake
+        )
+        await self._receiver.start()
+        self.port = self._receiver.port
+
+    def _settings(self) -> ReceiverSettings:
+        handler = self.handler
+        limits = Limits(
+            ban_score=1_000_000,
+            refusal_time=0,
+            failed_logins=handler.max_login_attempts,
+            idle_time=handler.timeout or 300,
+            stall_time=handler.dtp_handler.timeout or 300,
+            accept_time=handler.passive_dtp.timeout or 300,
+        )
+        if self.max_cons:
+            limits = replace(limits, connections=self.max_cons)
+        if self.max_cons_per_ip:
+            limits = replace(limits, connections_per_address=self.max_cons_per_ip)
+        ports = handler.passive_ports or [0]
+        return ReceiverSettings(
+            host=self.host,
+            port=0,
+            passive_ports=(min(ports), max(ports)),
+            external_address=handler.masquerade_address,
+            certificate=CertificateSettings(
+                certificate=STATE / "certificate.pem",
+                private_key=STATE / "key.pem",
+                generate=True,
+                host_names=("localhost",),
+            ),
+            limits=limits,
+        )
+
+    async def _stop(self) -> None:
+        if hasattr(self, "_receiver"):
+            await self._receiver.stop()
+            await self._intake.drain()
+        if hasattr(self, "_store"):
+            await self._store.close()
+
+    async def _stored(self, name: str) -> bytes | None:
+        # What the camera believes is stored under a name must be what is stored.
+        server = self._receiver._servers[0]
+        tree = server._services.trees[suite.USER]
+        file = tree.file(tree.resolve(Path("/"), name))
+        if file is None or file.capture_id is None:
+            return None
+        capture = await self._store.captures.get(file.capture_id)
+        assert capture is not None
+        content = self._store.path(capture).read_bytes()
+        assert len(content) == file.size
+        return content
+
+
+def _read_back(
+    client: ftplib.FTP,
+    command: str,
+    callback: Callable[[bytes], object],
+    *_: object,
+) -> str:
+    verb, _, name = command.partition(" ")
+    assert verb.lower() == "retr"
+    content = _running[client.port].stored(name)
+    if content is None:
+        raise ftplib.error_perm("550 The store has no such file.")
+    callback(content)
+    return "226 Read from the store."
+
+
+class _Pytest:
+    """pytest, but for the wording of replies."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(pytest, name)
+
+    @staticmethod
+    def raises(expected: Any, *args: Any, match: str | None = None, **kw: Any) -> Any:
+        code = re.match(r"\d{3}", match or "")
+        return pytest.raises(
+            expected, *args, match=f"^{code[0]}" if code else None, **kw
+        )
+
+
+suite.FtpdThreadWrapper = ReceiverThread
+suite.FtpdMultiprocWrapper = ReceiverThread
+ftplib.FTP.retrbinary = _read_back  # type: ignore[method-assign,assignment]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.module.pytest = _Pytest()  # type: ignore[attr-defined]
+        classes = [base.__name__ for base in item.cls.__mro__]  # type: ignore[attr-defined]
+        _outcomes[item.nodeid] = {
+            "name": item.name,
+            "classes": classes,
+            "outcome": "not run",
+            "why": "",
+        }
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    found = _outcomes[report.nodeid]
+    if report.when == "call" or not report.passed:
+        # A failure of the tear-down, where QUIT is sent, is the test's.
+        if found["outcome"] not in ("failed", "skipped"):
+            found["outcome"] = report.outcome
+            found["why"] = str(report.longrepr)[-1500:] if not report.passed else ""
+
+
+def pytest_sessionfinish() -> None:
+    Path(os.environ["RESULTS_FILE"]).write_text(json.dumps(list(_outcomes.values())))
+    shutil.rmtree(STATE, ignore_errors=True)

@@ -1,0 +1,306 @@
+"""A recorder for tests: entries, cameras, and an engine that only remembers."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+import io
+import itertools
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.core import HomeAssistant
+from PIL import Image
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.hikvision_nvr.engine import EngineListener
+from custom_components.hikvision_nvr.errors import RecorderError
+from custom_components.hikvision_nvr.model import (
+    Backlog,
+    Capture,
+    CaptureKind,
+    Detection,
+    DetectionType,
+    EngineSettings,
+    RecorderStatus,
+)
+
+NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+
+
+def _jpeg() -> bytes:
+    picture = io.BytesIO()
+    Image.new("RGB", (16, 16), "navy").save(picture, "JPEG")
+    return picture.getvalue()
+
+
+JPEG = _jpeg()
+
+S3 = {
+    "endpoint_url": "https://s3.example.com",
+    "region": "us-east-1",
+    "bucket": "evidence",
+    "prefix": "home",
+    "access_key_id": "AKIAOWNER",
+    "secret_access_key": "the-secret-key",
+}
+
+STATUS = RecorderStatus(
+    storage_used=2_500_000_000,
+    storage_free=80_000_000_000,
+    backlog=Backlog(files=3, bytes=600_000, oldest=NOON - timedelta(minutes=5)),
+    last_upload=NOON - timedelta(minutes=1),
+    offsite_connected=True,
+)
+
+
+def recorder_entry(
+    storage: Path,
+    *,
+    title: str = "Recorder",
+    cameras: list[ConfigSubentry] | None = None,
+    s3: dict[str, str] | None = S3,
+    **data: Any,
+) -> MockConfigEntry:
+    """Return a recorder as the config flow would have made it."""
+    return MockConfigEntry(
+        domain="hikvision_nvr",
+        title=title,
+        entry_id=f"entry-{title}",
+        data={
+            "storage_folder": str(storage),
+            "ftps_port": 2121,
+            "passive_ports": "50000-50049",
+            "certificate": "generate",
+            "listen_address": "127.0.0.1",
+            **({"s3": s3} if s3 else {}),
+            **data,
+        },
+        subentries_data=[
+            {
+                "data": dict(camera.data),
+                "subentry_id": camera.subentry_id,
+                "subentry_type": camera.subentry_type,
+                "title": camera.title,
+                "unique_id": camera.unique_id,
+            }
+            for camera in cameras or []
+        ],
+    )
+
+
+def camera_subentry(title: str, **data: Any) -> ConfigSubentry:
+    """Return a camera as the subentry flow would have made it."""
+    slug = title.lower().replace(" ", "-")
+    return ConfigSubentry(
+        data=MappingProxyType(
+            {
+                "folder": title,
+                "host": "192.0.2.11",
+                "rtsp_port": 554,
+                "rtsp_username": "viewer",
+                "rtsp_password": "s3cret/pass",
+                "channel": 1,
+                "brand": "auto",
+                "upload_username": slug,
+                "upload_password_hash": f"scrypt$hash-of-{slug}",
+                "motion_hold": 10,
+                **data,
+            }
+        ),
+        subentry_id=f"camera-{slug}",
+        subentry_type="camera",
+        title=title,
+        unique_id=title,
+    )
+
+
+_numbers = itertools.count(1)
+
+
+def a_detection(camera_id: str = "camera-front-door", **changes: Any) -> Detection:
+    """Return a detection of motion."""
+    number = next(_numbers)
+    detection = Detection(
+        id=f"detection-{number}",
+        camera_id=camera_id,
+        type=DetectionType.MOTION,
+        raw_type="MOTION_DETECTION",
+        channel="01",
+        plate=None,
+        event_time=NOON,
+        arrived=NOON + timedelta(seconds=1),
+        file_name="192.0.2.11_01_20261122120000000_MOTION_DETECTION.jpg",
+        capture_id=f"capture-{number}",
+    )
+    return replace(detection, **changes)
+
+
+def a_capture(folder: str = "Front door", **changes: Any) -> Capture:
+    """Return a snapshot of motion."""
+    number = next(_numbers)
+    capture = Capture(
+        id=f"capture-{number}",
+        camera=folder,
+        day=date(2026, 11, 22),
+        name=f"snapshot-{number}.jpg",
+        size=len(JPEG),
+        sha256="",
+        md5="",
+        kind=CaptureKind.SNAPSHOT,
+        type=DetectionType.MOTION,
+        raw_type="MOTION_DETECTION",
+        channel="01",
+        event_time=NOON,
+        arrived=NOON + timedelta(seconds=number),
+        detection_id=None,
+    )
+    return replace(capture, **changes)
+
+
+class FakeCaptures:
+    """The catalogue, as far as Home Assistant's side asks it."""
+
+    def __init__(self) -> None:
+        self.known: list[Capture] = []
+
+    async def get(self, capture_id: str) -> Capture | None:
+        return next((one for one in self.known if one.id == capture_id), None)
+
+    async def latest_snapshot(self, folder: str) -> Capture | None:
+        snapshots = [
+            one
+            for one in self.known
+            if one.camera == folder and one.kind is CaptureKind.SNAPSHOT
+        ]
+        return snapshots[-1] if snapshots else None
+
+    async def days(self, folder: str) -> list[tuple[date, int]]:
+        days = [one.day for one in self.known if one.camera == folder]
+        return [(day, days.count(day)) for day in sorted(set(days), reverse=True)]
+
+    async def on_day(
+        self, folder: str, day: date, *, limit: int = 200, offset: int = 0
+    ) -> list[Capture]:
+        captures = [one for one in self.known if (one.camera, one.day) == (folder, day)]
+        return captures[::-1][offset : offset + limit]
+
+
+class FakeStore:
+    """Files in a folder and a list of captures."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.captures = FakeCaptures()
+
+    def path(self, capture: Capture) -> Path:
+        return self.root / capture.relative_path
+
+
+class FakeResult:
+    """What a job in the bucket has done."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values = values
+
+    def as_dict(self) -> dict[str, Any]:
+        return self._values
+
+
+class FakeOffsite:
+    """Remembers what it was asked for, and answers or fails as told."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+        self.answer: dict[str, Any] = {"files": 1}
+        self.error: RecorderError | None = None
+
+    async def _answer(self, job: str, *args: Any, **kwargs: Any) -> FakeResult:
+        self.asked.append((job, args, kwargs))
+        if self.error:
+            raise self.error
+        return FakeResult(self.answer)
+
+    async def sort(self, *args: Any, **kwargs: Any) -> FakeResult:
+        return await self._answer("sort", *args, **kwargs)
+
+    async def archive(self, *args: Any, **kwargs: Any) -> FakeResult:
+        return await self._answer("archive", *args, **kwargs)
+
+    async def purge(self, *args: Any, **kwargs: Any) -> FakeResult:
+        return await self._answer("purge", *args, **kwargs)
+
+    async def list_cameras(self) -> tuple[FakeResult, ...]:
+        return (await self._answer("list_cameras"),)
+
+
+class FakeEngine:
+    """An engine that runs nothing; the test speaks for it."""
+
+    failure: Exception | None = None
+    """What the next start raises."""
+
+    kept: tuple[Capture, ...] = ()
+    """What the store of the next engine knows already."""
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        listener: EngineListener,
+        made: list[FakeEngine],
+    ) -> None:
+        made.append(self)
+        self.settings = settings
+        self.listener = listener
+        self.running = False
+        self.store = FakeStore(settings.storage_root)
+        self.store.captures.known.extend(self.kept)
+        self.offsite = FakeOffsite() if settings.s3 else None
+
+    def start(self) -> None:
+        _assert_off_loop()
+        if self.failure:
+            raise self.failure
+        self.running = True
+
+    def stop(self) -> None:
+        _assert_off_loop()
+        self.running = False
+
+    async def run[T](self, work: Coroutine[Any, Any, T]) -> T:
+        return await work
+
+    def keep(self, capture: Capture, content: bytes = JPEG) -> None:
+        """Store a capture without telling anybody."""
+        path = self.store.path(capture)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        self.store.captures.known.append(capture)
+
+    async def tell(
+        self, hass: HomeAssistant, *reports: Detection | Capture | RecorderStatus
+    ) -> None:
+        """Report as the engine does, from a thread of its own."""
+
+        def report() -> None:
+            for one in reports:
+                match one:
+                    case Detection():
+                        self.listener.on_detection(one)
+                    case Capture():
+                        self.listener.on_capture(one)
+                    case RecorderStatus():
+                        self.listener.on_status(one)
+
+        await hass.async_add_executor_job(report)
+        await hass.async_block_till_done()
+
+
+def _assert_off_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise AssertionError("This would block Home Assistant's loop")

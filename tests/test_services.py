@@ -1,0 +1,250 @@
+"""The services: who may call them, what reaches the bucket's jobs, what is answered."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.config_entries import SOURCE_REAUTH
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import (
+    HomeAssistantError,
+    ServiceValidationError,
+    Unauthorized,
+)
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+import voluptuous as vol
+
+from custom_components.hikvision_nvr import errors
+from custom_components.hikvision_nvr.offsite import PurgeScope
+
+from .recorder import FakeEngine, recorder_entry
+
+
+async def call(
+    home: HomeAssistant, service: str, context: Context | None = None, **data: Any
+) -> Any:
+    return await home.services.async_call(
+        "hikvision_nvr",
+        service,
+        data,
+        blocking=True,
+        context=context,
+        return_response=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "data", "asked"),
+    [
+        (
+            "sort",
+            {},
+            ("sort", (None,), {"patterns": ["*.jpg", "*.mp4"], "dry_run": False}),
+        ),
+        (
+            "sort",
+            {"camera": "Front door", "patterns": "*.jpg", "dry_run": True},
+            ("sort", ("Front door",), {"patterns": ["*.jpg"], "dry_run": True}),
+        ),
+        (
+            "archive",
+            {"camera": "Front door", "date": "2026-11-01"},
+            (
+                "archive",
+                ("Front door", date(2026, 11, 1)),
+                {"storage_class": "GLACIER"},
+            ),
+        ),
+        (
+            "archive",
+            {"camera": "Garden", "date": "2026-11-01", "storage_class": "GLACIER_IR"},
+            ("archive", ("Garden", date(2026, 11, 1)), {"storage_class": "GLACIER_IR"}),
+        ),
+        (
+            "purge",
+            {"older_than_days": 30},
+            (
+                "purge",
+                (date(2026, 10, 23),),
+                {
+                    "camera": None,
+                    "scope": PurgeScope.CAPTURES,
+                    "dry_run": True,
+                    "max_delete": 10000,
+                },
+            ),
+        ),
+        (
+            "purge",
+            {
+                "before": "2026-01-01",
+                "camera": "Garden",
+                "scope": "archives",
+                "dry_run": False,
+                "max_delete": 5,
+            },
+            (
+                "purge",
+                (date(2026, 1, 1),),
+                {
+                    "camera": "Garden",
+                    "scope": PurgeScope.ARCHIVES,
+                    "dry_run": False,
+                    "max_delete": 5,
+                },
+            ),
+        ),
+    ],
+)
+async def test_each_service_does_its_job_and_answers(
+    home: HomeAssistant,
+    engine: FakeEngine,
+    freezer: FrozenDateTimeFactory,
+    service: str,
+    data: dict[str, Any],
+    asked: tuple[str, tuple[Any, ...], dict[str, Any]],
+) -> None:
+    freezer.move_to("2026-11-22 12:00:00+00:00")
+    assert await call(home, service, **data) == {"files": 1}
+    assert engine.offsite.asked == [asked]
+
+
+async def test_list_cameras_answers_camera_by_camera(
+    home: HomeAssistant, engine: FakeEngine
+) -> None:
+    assert await call(home, "list_cameras") == {"cameras": [{"files": 1}]}
+
+
+async def test_an_answer_is_optional_for_jobs(
+    home: HomeAssistant, engine: FakeEngine
+) -> None:
+    await home.services.async_call("hikvision_nvr", "sort", {}, blocking=True)
+    assert engine.offsite.asked
+
+
+async def test_today_is_where_the_house_is(
+    home: HomeAssistant, engine: FakeEngine, freezer: FrozenDateTimeFactory
+) -> None:
+    await home.config.async_set_time_zone("Asia/Tokyo")
+    await home.async_block_till_done()
+    freezer.move_to("2026-11-22 18:00:00+00:00")
+    running = home.config_entries.async_get_entry("entry-Recorder").runtime_data.engine
+    await call(home, "purge", older_than_days=1)
+    assert running.offsite.asked[0][1] == (date(2026, 11, 22),)
+    await home.config.async_set_time_zone("UTC")
+    await home.async_block_till_done()
+
+
+@pytest.mark.parametrize(
+    ("service", "data"),
+    [
+        ("archive", {"camera": "Garden"}),
+        ("archive", {"camera": "Garden", "date": "soon"}),
+        (
+            "archive",
+            {"camera": "Garden", "date": "2026-11-01", "storage_class": "CHEAP"},
+        ),
+        ("sort", {"patterns": []}),
+        ("sort", {"unknown": 1}),
+        ("purge", {"older_than_days": 0}),
+        ("purge", {"before": "2026-01-01", "scope": "everything"}),
+        ("purge", {"before": "2026-01-01", "max_delete": 0}),
+    ],
+)
+async def test_what_makes_no_sense_is_refused(
+    home: HomeAssistant, engine: FakeEngine, service: str, data: dict[str, Any]
+) -> None:
+    with pytest.raises(vol.Invalid):
+        await call(home, service, **data)
+    assert engine.offsite.asked == []
+
+
+@pytest.mark.parametrize("data", [{}, {"older_than_days": 1, "before": "2026-01-01"}])
+async def test_purge_needs_exactly_one_limit(
+    home: HomeAssistant, engine: FakeEngine, data: dict[str, Any]
+) -> None:
+    with pytest.raises(ServiceValidationError, match="how many days to keep or"):
+        await call(home, "purge", **data)
+    assert engine.offsite.asked == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [
+        (
+            errors.OffsiteUnreachableError("https://s3 does not answer"),
+            "https://s3 does not answer. Check the network, then try again",
+        ),
+        (
+            errors.ArchiveError("2026-11-22 is not over yet", camera="Garden"),
+            "The day was not archived: 2026-11-22 is not over yet. Nothing was deleted",
+        ),
+        (
+            errors.OffsiteAccessDeniedError("The access key may not do this"),
+            "The access key may not do this. Allow the access key to list",
+        ),
+        (errors.OffsiteError("'..' is no camera"), "S3 did not do it: '..' is no"),
+        (errors.RecorderError("The recorder is not running"), "The recorder cannot"),
+    ],
+)
+async def test_failures_are_told_in_words(
+    home: HomeAssistant,
+    engine: FakeEngine,
+    failure: errors.RecorderError,
+    message: str,
+) -> None:
+    engine.offsite.error = failure
+    with pytest.raises(HomeAssistantError) as raised:
+        await call(home, "archive", camera="Garden", date="2026-11-22")
+    assert str(raised.value).startswith(message)
+
+
+async def test_refused_keys_ask_the_owner_for_new_ones(
+    home: HomeAssistant, engine: FakeEngine
+) -> None:
+    engine.offsite.error = errors.OffsiteAuthError("refused")
+    with pytest.raises(HomeAssistantError, match="Enter new keys"):
+        await call(home, "list_cameras")
+    await home.async_block_till_done()
+    (flow,) = home.config_entries.flow.async_progress_by_handler("hikvision_nvr")
+    assert flow["context"]["source"] == SOURCE_REAUTH
+
+
+@pytest.mark.parametrize("service", ["sort", "archive", "purge", "list_cameras"])
+async def test_only_administrators_may(
+    home: HomeAssistant,
+    engine: FakeEngine,
+    hass_read_only_user: MockUser,
+    service: str,
+) -> None:
+    data = {"camera": "Garden", "date": "2026-11-01"} if service == "archive" else {}
+    with pytest.raises(Unauthorized):
+        await call(home, service, Context(user_id=hass_read_only_user.id), **data)
+    assert engine.offsite.asked == []
+
+
+async def test_which_recorder_is_meant(
+    home: HomeAssistant,
+    entry: MockConfigEntry,
+    engine: FakeEngine,
+    engines: list[FakeEngine],
+    tmp_path: Path,
+) -> None:
+    local = recorder_entry(tmp_path / "local", title="Local", s3=None)
+    local.add_to_hass(home)
+    assert await home.config_entries.async_setup(local.entry_id)
+
+    with pytest.raises(ServiceValidationError):
+        await call(home, "sort")
+    await call(home, "sort", config_entry_id=entry.entry_id)
+    assert len(engine.offsite.asked) == 1
+    with pytest.raises(ServiceValidationError, match="Local keeps its captures on"):
+        await call(home, "sort", config_entry_id=local.entry_id)
+    with pytest.raises(ServiceValidationError):
+        await call(home, "sort", config_entry_id="nobody")
+
+    assert await home.config_entries.async_unload(entry.entry_id)
+    with pytest.raises(ServiceValidationError):
+        await call(home, "sort", config_entry_id=entry.entry_id)

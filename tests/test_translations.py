@@ -1,0 +1,135 @@
+"""Every text that the owner may see exists, and none is left over."""
+
+from collections.abc import Iterator
+import json
+from pathlib import Path
+import re
+from typing import Any
+
+from homeassistant.data_entry_flow import section
+from homeassistant.util.yaml import load_yaml_dict
+import pytest
+import voluptuous as vol
+
+from custom_components import hikvision_nvr
+from custom_components.hikvision_nvr import errors, forms, services
+from custom_components.hikvision_nvr.model import DetectionType
+
+FOLDER = Path(hikvision_nvr.__file__).parent
+TEXTS: dict[str, Any] = json.loads((FOLDER / "translations/en.json").read_text())
+ICONS: dict[str, Any] = json.loads((FOLDER / "icons.json").read_text())
+SERVICES = load_yaml_dict(str(FOLDER / "services.yaml"))
+CONFIG = TEXTS["config"]
+CAMERA = TEXTS["config_subentries"]["camera"]
+
+
+def kinds(base: type[errors.RecorderError]) -> Iterator[type[errors.RecorderError]]:
+    yield base
+    for kind in base.__subclasses__():
+        yield from kinds(kind)
+
+
+def fields(schema: vol.Schema) -> set[str]:
+    return {str(key) for key, kind in schema.schema.items() if not _is_section(kind)}
+
+
+def _is_section(kind: object) -> bool:
+    return isinstance(kind, section)
+
+
+@pytest.mark.parametrize(
+    ("step", "schema"),
+    [
+        (CONFIG["step"]["user"], forms.RECORDER_FORM),
+        (CONFIG["step"]["reconfigure"], forms.RECORDER_FORM),
+        (CONFIG["step"]["certificate"], forms.CERTIFICATE_FORM),
+        (CONFIG["step"]["s3"], forms.S3_FORM),
+        (CONFIG["step"]["reauth_confirm"], forms.S3_KEYS_FORM),
+        (CAMERA["step"]["user"], forms.CAMERA_FORM),
+        (CAMERA["step"]["delivery"], forms.DELIVERY_FORM),
+        (CAMERA["step"]["reconfigure"], forms.CAMERA_AND_DELIVERY_FORM),
+    ],
+)
+def test_each_field_has_a_name_and_says_what_it_is_for(
+    step: dict[str, Any], schema: vol.Schema
+) -> None:
+    assert step["title"]
+    assert set(step["data"]) == set(step["data_description"]) == fields(schema)
+    for key, kind in schema.schema.items():
+        if _is_section(kind):
+            texts = step["sections"][str(key)]
+            assert (
+                set(texts["data"])
+                == set(texts["data_description"])
+                == fields(kind.schema)
+            )
+
+
+@pytest.mark.parametrize("kind", list(kinds(errors.RecorderError)))
+def test_each_error_of_the_recorder_has_a_text(
+    kind: type[errors.RecorderError],
+) -> None:
+    text = TEXTS["exceptions"][kind.key]["message"]
+    if issubclass(kind, errors.OffsiteError) and kind is not errors.ArchiveError:
+        # Whatever went wrong, the error's own words are shown.
+        assert "{message}" in text
+        assert CONFIG["error"][kind.key]
+
+
+def test_each_key_used_in_code_has_a_text_and_each_text_is_used() -> None:
+    code = "\n".join(
+        path.read_text() for path in FOLDER.glob("*.py") if path.name != "errors.py"
+    )
+    from_rooms = {kind.key for kind in kinds(errors.RecorderError)}
+    in_code = set(re.findall(r'"([a-z0-9_]+)"', code))
+    for group in (CONFIG["error"], CONFIG["abort"], TEXTS["exceptions"]):
+        assert set(group) <= in_code | from_rooms
+    assert set(CAMERA["error"]) <= in_code
+    shown = set(re.findall(r'_errors\[[^]]+\] = "([a-z_]+)"', code)) | set(
+        re.findall(r'[^_]errors\[[^]]+\] = "([a-z_]+)"', code)
+    )
+    assert len(shown) > 15
+    assert shown <= set(CONFIG["error"]) | set(CAMERA["error"])
+
+
+def test_each_service_and_field_has_texts_and_an_icon() -> None:
+    schemas = {
+        services.SERVICE_SORT: services.SORT_SCHEMA,
+        services.SERVICE_ARCHIVE: services.ARCHIVE_SCHEMA,
+        services.SERVICE_PURGE: services.PURGE_SCHEMA,
+        services.SERVICE_LIST_CAMERAS: services.LIST_CAMERAS_SCHEMA,
+    }
+    assert set(SERVICES) == set(TEXTS["services"]) == set(schemas)
+    assert set(ICONS["services"]) == set(schemas)
+    for name, schema in schemas.items():
+        texts = TEXTS["services"][name]
+        assert texts["name"]
+        assert texts["description"]
+        assert set(SERVICES[name]["fields"]) == set(texts["fields"]) == fields(schema)
+        assert all(
+            field["name"] and field["description"] for field in texts["fields"].values()
+        )
+
+
+def test_each_choice_has_a_text() -> None:
+    selector = {key: set(one["options"]) for key, one in TEXTS["selector"].items()}
+    purge = SERVICES["purge"]["fields"]["scope"]["selector"]["select"]
+    archive = SERVICES["archive"]["fields"]["storage_class"]["selector"]["select"]
+    assert selector == {
+        "brand": set(forms.BRANDS),
+        "certificate": {"generate", "files"},
+        purge["translation_key"]: set(purge["options"]),
+        archive["translation_key"]: set(archive["options"]),
+    }
+    assert set(archive["options"]) == set(services.STORAGE_CLASSES)
+    assert set(purge["options"]) == set(services.PurgeScope)
+
+
+def test_each_type_of_detection_has_a_text() -> None:
+    attributes = TEXTS["entity"]["event"]["detection"]["state_attributes"]
+    assert set(attributes["event_type"]["state"]) == set(DetectionType)
+
+
+def test_nothing_refers_to_texts_of_home_assistant() -> None:
+    # Home Assistant does not resolve such references for custom integrations.
+    assert "[%key:" not in json.dumps(TEXTS)
