@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 import ftplib
+import gc
 import io
 import os
 from pathlib import Path
 import socket
 import ssl
 import threading
+import warnings
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -167,6 +169,17 @@ def test_stop_leaves_no_thread_port_or_file(tmp_path: Path) -> None:
     assert open_files() == files
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((HOST, port), timeout=5)
+
+
+def test_connection_that_comes_with_the_stop_is_closed(tmp_path: Path) -> None:
+    for _ in range(20):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", ResourceWarning)
+            with running(settings(tmp_path), Listener()) as engine:
+                with socket.socket() as caller:
+                    caller.connect((HOST, engine.receiver.port))
+            gc.collect()
+        assert [str(warning.message) for warning in caught] == []
 
 
 def test_restart_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -25,6 +25,9 @@ _MAX_LINE = 8192
 _HANDSHAKE_TIMEOUT = 20.0
 """Seconds for TLS on the implicit port."""
 
+_STEPS_TO_DISPATCHER = 5
+"""Turns of the loop from an accepted connection to the start of its dispatcher."""
+
 _TELNET_COMMAND = re.compile(rb"\xff[\xf0-\xfe]")
 _ENCODINGS = ("utf-8", "gb18030", "latin-1")
 """How cameras write names; Latin-1 reads everything."""
@@ -58,6 +61,7 @@ class FtpServer(aioftp.Server):
         self._services = services
         self._implicit_tls = implicit_tls
         self._sessions: dict[asyncio.StreamWriter, Session] = {}
+        self._dispatchers: set[asyncio.Task[None]] = set()
         commands = _OPEN_COMMANDS | {
             verb: _after_login(command) for verb, command in _LOGIN_COMMANDS.items()
         }
@@ -72,19 +76,27 @@ class FtpServer(aioftp.Server):
 
     @override
     async def close(self) -> None:
+        await self._stop_accepting()
         self.server.close()
-        writers = [stream.writer for stream in self.connections]
-        dispatchers = {
-            connection._dispatcher for connection in self.connections.values()
-        }
-        for dispatcher in dispatchers:
+        for dispatcher in self._dispatchers:
             dispatcher.cancel()
-        if dispatchers:
-            await asyncio.wait(dispatchers)
+        if self._dispatchers:
+            await asyncio.wait(self._dispatchers)
         # A client that does not answer the end of TLS must not hold up the stop.
-        for writer in writers:
-            writer.transport.abort()
+        self.server.abort_clients()
         await self.server.wait_closed()
+
+    async def _stop_accepting(self) -> None:
+        """Let nobody in any more, and those who are just coming in arrive.
+
+        A connection that asyncio has accepted but not yet attached when its server is
+        closed is never closed itself.
+        """
+        loop = asyncio.get_running_loop()
+        for listener in self.server.sockets:
+            loop.remove_reader(listener.fileno())
+        for _ in range(_STEPS_TO_DISPATCHER):
+            await asyncio.sleep(0)
 
     @property
     def port(self) -> int:
@@ -95,6 +107,10 @@ class FtpServer(aioftp.Server):
     async def dispatcher(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._dispatchers.add(task)
+        task.add_done_callback(self._dispatchers.discard)
         guard = self._services.guard
         peer = str((writer.get_extra_info("peername") or ("",))[0])
         verdict = guard.admit(peer)
