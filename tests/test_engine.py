@@ -175,9 +175,11 @@ def test_connection_that_comes_with_the_stop_is_closed(tmp_path: Path) -> None:
     for _ in range(20):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ResourceWarning)
-            with running(settings(tmp_path), Listener()) as engine:
-                with socket.socket() as caller:
-                    caller.connect((HOST, engine.receiver.port))
+            with (
+                running(settings(tmp_path), Listener()) as engine,
+                socket.socket() as caller,
+            ):
+                caller.connect((HOST, engine.receiver.port))
             gc.collect()
         assert [str(warning.message) for warning in caught] == []
 
