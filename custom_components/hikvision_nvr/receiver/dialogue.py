@@ -1,11 +1,15 @@
 """Commands that need only an answer: FEAT, TYPE, NOOP and what cameras try besides."""
 
+from collections.abc import Awaitable, Callable
+
 from .session import Session
+
+type Command = Callable[[Session, str], Awaitable[bool]]
+"""Carries out a command; False ends the session."""
 
 _FEATURES = (
     "Extensions supported:",
     " AUTH TLS",
-    " EPRT",
     " EPSV",
     " MDTM",
     " MLST type*;size*;modify*;",
@@ -19,10 +23,14 @@ _FEATURES = (
 )
 
 
-async def feat(session: Session, argument: str) -> bool:
-    """List what this server can do (RFC 2389)."""
-    session.reply(211, *_FEATURES)
-    return True
+def answer(code: int, *lines: str, ends: bool = False) -> Command:
+    """Return a command that always gives the same reply, and may end the session."""
+
+    async def command(session: Session, argument: str) -> bool:
+        session.reply(code, *lines)
+        return not ends
+
+    return command
 
 
 async def opts(session: Session, argument: str) -> bool:
@@ -31,12 +39,6 @@ async def opts(session: Session, argument: str) -> bool:
         session.reply(200, "UTF8 is on.")
     else:
         session.reply(501, "Option not understood.")
-    return True
-
-
-async def syst(session: Session, argument: str) -> bool:
-    """Name the system in the one way that every client understands."""
-    session.reply(215, "UNIX Type: L8")
     return True
 
 
@@ -64,55 +66,9 @@ async def stru(session: Session, argument: str) -> bool:
     return True
 
 
-async def accept(session: Session, argument: str) -> bool:
-    """Say yes to what changes nothing here.
-
-    ALLO must be answered 200: a reply of 202, which RFC 959 allows, sends Dahua
-    cameras into an endless loop.
-    """
-    session.reply(200, "OK.")
-    return True
-
-
-async def help_(session: Session, argument: str) -> bool:
-    """Say that help is elsewhere."""
-    session.reply(214, "See the documentation of hikvision_nvr.")
-    return True
-
-
-async def stat(session: Session, argument: str) -> bool:
-    """Tell the state without any secret."""
-    session.reply(211, "Receiver is ready.")
-    return True
-
-
-async def quit_(session: Session, argument: str) -> bool:
-    """End the session."""
-    session.reply(221, "Goodbye.")
-    return False
-
-
 async def gone(session: Session, argument: str) -> bool:
     """End the session of a client that has closed the connection."""
     return False
-
-
-async def too_long(session: Session, argument: str) -> bool:
-    """End the session of a client that sends no line."""
-    session.reply(500, "Line too long.")
-    return False
-
-
-async def timed_out(session: Session, argument: str) -> bool:
-    """End the session of a client that says nothing."""
-    session.reply(421, "Timeout.")
-    return False
-
-
-async def unknown(session: Session, argument: str) -> bool:
-    """Answer a command that there is not."""
-    session.reply(502, "Command not implemented.")
-    return True
 
 
 async def login_first(session: Session, argument: str) -> bool:
@@ -124,17 +80,23 @@ async def login_first(session: Session, argument: str) -> bool:
     return True
 
 
-COMMANDS = {
-    "allo": accept,
-    "feat": feat,
-    "help": help_,
+too_long = answer(500, "Line too long.", ends=True)
+timed_out = answer(421, "Timeout.", ends=True)
+unknown = answer(502, "Command not implemented.")
+_accept = answer(200, "OK.")
+
+COMMANDS: dict[str, Command] = {
+    # RFC 959 allows 202 too, but that sends Dahua cameras into an endless loop.
+    "allo": _accept,
+    "feat": answer(211, *_FEATURES),
+    "help": answer(214, "See the documentation of hikvision_nvr."),
     "mode": mode,
-    "noop": accept,
+    "noop": _accept,
     "opts": opts,
-    "quit": quit_,
-    "site": accept,
-    "stat": stat,
+    "quit": answer(221, "Goodbye.", ends=True),
+    "site": _accept,
+    "stat": answer(211, "Receiver is ready."),
     "stru": stru,
-    "syst": syst,
+    "syst": answer(215, "UNIX Type: L8"),
     "type": type_,
 }

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from ..errors import StorageError
 from ..store import upload_name
 from .data_connection import DataConnection
+from .dialogue import Command, answer
 from .session import Session
 from .transfer import start_data_transfer
 from .virtual_tree import DeliveredFile
@@ -41,12 +42,6 @@ async def mkd(session: Session, argument: str) -> bool:
     path = session.tree.resolve(session.directory, argument)
     session.tree.make_folder(path)
     session.reply(257, f"{_quoted(path)} created.")
-    return True
-
-
-async def refuse_removal(session: Session, argument: str) -> bool:
-    """Refuse to remove: what has arrived stays as it arrived."""
-    session.reply(550, "Permission denied.")
     return True
 
 
@@ -175,10 +170,13 @@ def _quoted(path: PurePosixPath) -> str:
     return '"' + str(path).replace('"', '""') + '"'
 
 
-COMMANDS = {
+# What has arrived stays.
+_refuse_removal = answer(550, "Permission denied.")
+
+COMMANDS: dict[str, Command] = {
     "cdup": cdup,
     "cwd": cwd,
-    "dele": refuse_removal,
+    "dele": _refuse_removal,
     "list": list_,
     "mdtm": mdtm,
     "mkd": mkd,
@@ -186,7 +184,7 @@ COMMANDS = {
     "mlst": mlst,
     "nlst": nlst,
     "pwd": pwd,
-    "rmd": refuse_removal,
+    "rmd": _refuse_removal,
     "rnfr": rnfr,
     "rnto": rnto,
     "size": size,
@@ -194,5 +192,5 @@ COMMANDS = {
     "xcwd": cwd,
     "xmkd": mkd,
     "xpwd": pwd,
-    "xrmd": refuse_removal,
+    "xrmd": _refuse_removal,
 }

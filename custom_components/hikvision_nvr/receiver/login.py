@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 from ..model import Camera
+from .dialogue import Command, answer
 from .session import Session
 
 _LOGGER = logging.getLogger(__name__)
@@ -64,12 +65,6 @@ async def prot(session: Session, argument: str) -> bool:
         session.reply(534, "Data connections must be encrypted: use PROT P.")
     else:
         session.reply(536, "Use PROT P.")
-    return True
-
-
-async def ccc(session: Session, argument: str) -> bool:
-    """Refuse to go back to clear text."""
-    session.reply(534, "The control connection stays encrypted.")
     return True
 
 
@@ -148,9 +143,9 @@ def _refuse_injection(session: Session) -> bool:
     return False
 
 
-COMMANDS = {
+COMMANDS: dict[str, Command] = {
     "auth": auth,
-    "ccc": ccc,
+    "ccc": answer(534, "The control connection stays encrypted."),
     "pass": pass_,
     "pbsz": pbsz,
     "prot": prot,

@@ -5,7 +5,6 @@ order. Everything a camera can ask for is in the tables of the neighbouring modu
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 import functools
 import logging
 import re
@@ -14,12 +13,11 @@ from typing import Any, override
 import aioftp
 
 from . import data_port, dialogue, directory, login, transfer
+from .dialogue import Command
 from .guard import Verdict
 from .session import Services, Session
 
 _LOGGER = logging.getLogger(__name__)
-
-type Command = Callable[[Session, str], Awaitable[bool]]
 
 _MAX_LINE = 8192
 _HANDSHAKE_TIMEOUT = 20.0

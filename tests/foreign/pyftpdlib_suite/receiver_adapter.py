@@ -1,9 +1,10 @@
 """A pytest plugin that lets pyftpdlib's own tests meet our receiver.
 
-It runs inside a process of its own, in the folder of pyftpdlib's source. Three things
-are replaced: the server that the tests start, what RETR would read back (from our
-store instead: the receiver gives nothing back), and the wording that ``pytest.raises``
-compares (the class and the code of the reply still count).
+It runs inside a process of its own, in the folder of pyftpdlib's source. Replaced are
+the server that the tests start; what RETR would read back (from our store instead: the
+receiver gives nothing back); files that they make in the server's folder (they are
+delivered instead: the camera's tree is virtual); and the wording that
+``pytest.raises`` compares (the class and the code of the reply still count).
 
 Options that a test sets on pyftpdlib's handler become settings of ours where we have
 the like. What each test came to is written to the file that RESULTS_FILE names.
@@ -13,11 +14,13 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 import ftplib
+import io
 import json
 import os
 from pathlib import Path
 import re
 import shutil
+import socket
 import tempfile
 import threading
 from typing import Any
@@ -42,7 +45,10 @@ from custom_components.hikvision_nvr.receiver.passwords import hash_password
 from custom_components.hikvision_nvr.store import Store
 import tests as suite
 
-HASH = hash_password(suite.PASSWD)
+ACCOUNTS = {suite.USER: suite.PASSWD, "anonymous": "anonymous@"}
+HASHES = {name: hash_password(password) for name, password in ACCOUNTS.items()}
+"""The second is how ftplib logs in unasked; to us it is an account like any."""
+
 STATE = Path(tempfile.mkdtemp(prefix="hikvision_nvr-"))
 """The certificate is kept there from test to test."""
 
@@ -61,6 +67,9 @@ class ReceiverThread:
 
     def __init__(self, addr: tuple[str, int] | None = None) -> None:
         self.host, self.port = addr or (suite.HOST, 0)
+        if self.host == "::":
+            # What we call all addresses; one port for both families then.
+            self.host, self.port = "", _free_port()
         self.lock = threading.Lock()
         self.max_cons = self.max_cons_per_ip = 0
         self._folder = Path(tempfile.mkdtemp(dir=STATE))
@@ -101,28 +110,29 @@ class ReceiverThread:
         )
         await self._store.open()
         address = "::1" if self.host == "::1" else "127.0.0.1"
-        camera = Camera(
-            id=suite.USER,
-            name=suite.USER,
-            folder=suite.USER,
-            brand=Brand.AUTO,
-            username=suite.USER,
-            password_hash=HASH,
-            security=Security.PLAIN,
-            address=address,
-            active_mode=True,
-        )
+        cameras = [
+            Camera(
+                id=name,
+                name=name,
+                folder=name,
+                brand=Brand.AUTO,
+                username=name,
+                password_hash=HASHES[name],
+                security=Security.PLAIN,
+                address=address,
+                active_mode=True,
+            )
+            for name in ACCOUNTS
+        ]
         self._intake = Intake(
             self._store,
-            [camera],
-            CameraActivity([camera], lambda: None),
+            cameras,
+            CameraActivity(cameras, lambda: None),
             time_zone=zone,
             on_detection=lambda _: None,
             on_capture=lambda _: None,
         )
-        self._receiver = Receiver(
-            self._settings(), [camera], self._store, self._intake
-        )
+        self._receiver = Receiver(self._settings(), cameras, self._store, self._intake)
         await self._receiver.start()
         self.port = self._receiver.port
 
@@ -143,7 +153,7 @@ class ReceiverThread:
         ports = handler.passive_ports or [0]
         return ReceiverSettings(
             host=self.host,
-            port=0,
+            port=self.port,
             passive_ports=(min(ports), max(ports)),
             external_address=handler.masquerade_address,
             certificate=CertificateSettings(
@@ -174,6 +184,22 @@ class ReceiverThread:
         content = self._store.path(capture).read_bytes()
         assert len(content) == file.size
         return content
+
+
+def _free_port() -> int:
+    with socket.create_server(("", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def _deliver(name: str) -> str:
+    """Deliver a file where a test would make one in the server's folder."""
+    [server] = _running.values()
+    client = ftplib.FTP(timeout=20)
+    client.connect(server.host or "localhost", server.port)
+    client.login(suite.USER, suite.PASSWD)
+    client.storbinary(f"STOR {name}", io.BytesIO(b"some bytes"))
+    client.quit()
+    return name
 
 
 def _read_back(
@@ -222,6 +248,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ]
     for item in items:
         item.module.pytest = _Pytest()  # type: ignore[attr-defined]
+        item.module.touch = _deliver  # type: ignore[attr-defined]
         classes = [base.__name__ for base in item.cls.__mro__]  # type: ignore[attr-defined]
         _outcomes[item.nodeid] = {
             "name": item.name,
@@ -233,11 +260,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     found = _outcomes[report.nodeid]
-    if report.when == "call" or not report.passed:
-        # A failure of the tear-down, where QUIT is sent, is the test's.
-        if found["outcome"] not in ("failed", "skipped"):
-            found["outcome"] = report.outcome
-            found["why"] = str(report.longrepr)[-1500:] if not report.passed else ""
+    # A failure of the tear-down, where QUIT is sent, is the test's.
+    tells = report.when == "call" or not report.passed
+    if tells and found["outcome"] not in ("failed", "skipped"):
+        found["outcome"] = report.outcome
+        found["why"] = str(report.longrepr)[-1500:] if not report.passed else ""
 
 
 def pytest_sessionfinish() -> None:
