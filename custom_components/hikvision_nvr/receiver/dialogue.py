@@ -47,7 +47,8 @@ async def type_(session: Session, argument: str) -> bool:
 
     A camera that forgets binary mode, or asks for ASCII, still delivers whole files.
     """
-    if argument.upper().split(" ")[0] in ("A", "E", "I", "L"):
+    # Also "L8" and "L 8", which mean the same to us.
+    if argument.upper()[:1] in ("A", "E", "I", "L"):
         session.reply(200, f"Type set to {argument.upper()}.")
     else:
         session.reply(504, "Unknown type.")

@@ -110,8 +110,11 @@ async def mdtm(session: Session, argument: str) -> bool:
 async def mlst(session: Session, argument: str) -> bool:
     """Tell the facts of one file or folder for machines (RFC 3659)."""
     path = session.tree.resolve(session.directory, argument)
-    file = session.tree.file(path)
-    session.reply(250, "Facts:", f" {_mlsd_line(path, file)}", "End")
+    if session.tree.has(path):
+        facts = _facts(session.tree.file(path))
+        session.reply(250, "Facts:", f" {facts} {path}", "End")
+    else:
+        session.reply(550, "No such file or folder.")
     return True
 
 
@@ -134,9 +137,9 @@ async def mlsd(session: Session, argument: str) -> bool:
 
 def _send_listing(session: Session, argument: str, line: Line) -> bool:
     path = session.tree.resolve(session.directory, argument)
-    listing = "".join(
-        f"{line(entry, file)}\r\n" for entry, file in session.tree.children(path)
-    )
+    file = session.tree.file(path)
+    entries = session.tree.children(path) if file is None else [(path, file)]
+    listing = "".join(f"{line(entry, file)}\r\n" for entry, file in entries)
 
     async def send(data: DataConnection) -> None:
         await data.send(listing.encode(), session.services.limits.stall_time)
@@ -153,9 +156,13 @@ def _ls_line(path: PurePosixPath, file: DeliveredFile | None) -> str:
 
 
 def _mlsd_line(path: PurePosixPath, file: DeliveredFile | None) -> str:
+    return f"{_facts(file)} {path.name}"
+
+
+def _facts(file: DeliveredFile | None) -> str:
     if file is None:
-        return f"type=dir; {path.name}"
-    return f"type=file;size={file.size};modify={_timestamp(file.arrived)}; {path.name}"
+        return "type=dir;"
+    return f"type=file;size={file.size};modify={_timestamp(file.arrived)};"
 
 
 def _without_options(argument: str) -> str:

@@ -40,8 +40,7 @@ async def auth(session: Session, argument: str) -> bool:
         writer.transport.abort()
         return False
     session.encrypted = True
-    session.username = None
-    session.protected = False
+    session.start_over(asyncio.get_running_loop().time())
     return True
 
 

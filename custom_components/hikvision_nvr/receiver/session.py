@@ -96,6 +96,16 @@ class Session:
         self.camera = camera
         self.tree = self.services.trees[camera.id]
 
+    def start_over(self, now: float) -> None:
+        """Forget what was agreed in clear, a login too (RFC 2228, section 3)."""
+        self.set_data_source(None)
+        if self.camera is not None:
+            self.services.guard.exit(self.camera.id)
+            self.camera = None
+        self.username = None
+        self.protected = False
+        self.started = now
+
     def start_transfer(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a transfer beside the control connection."""
         self.transfer = asyncio.create_task(work)

@@ -62,6 +62,10 @@ class VirtualTree:
         """Return a delivered file, or None."""
         return self._entries.get(path)
 
+    def has(self, path: PurePosixPath) -> bool:
+        """Tell whether there is such a file or folder."""
+        return path in self._entries
+
     def children(
         self, path: PurePosixPath
     ) -> list[tuple[PurePosixPath, DeliveredFile | None]]:

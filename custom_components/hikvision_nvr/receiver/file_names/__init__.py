@@ -12,12 +12,17 @@ from ...model import Brand, CaptureKind, DetectionType, Sighting
 from . import axis, dahua, generic, hikvision, reolink, tvt, uniview, vivotek
 from .connection_test import is_connection_test
 from .form import Certainty, Form, UploadPath
-from .template import TemplateError, compile_template
+from .template import (
+    PLACEHOLDERS as TEMPLATE_PLACEHOLDERS,
+    TemplateError,
+    compile_template,
+)
 from .times import believable, name_time
 from .words import COMMON_WORDS, DETECTION_WORDS, meaning
 
 __all__ = (
     "DETECTION_WORDS",
+    "TEMPLATE_PLACEHOLDERS",
     "TemplateError",
     "compile_template",
     "is_connection_test",

@@ -58,6 +58,8 @@ _FREE = {
     "plate": (r"(?P<plate>[^_/]{1,15}?)", 15),
     "any": (r"[^/]{0,100}?", 100),
 }
+PLACEHOLDERS = (*_FIXED, *_SHORT, *_FREE)
+
 _MOST_SPLITS = 1_000_000
 """So many ways to split one name are tried in well under a second."""
 

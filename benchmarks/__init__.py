@@ -1,0 +1,1 @@
+"""Benchmarks: each one measures a room of ours against its peers, in the same run."""
