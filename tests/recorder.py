@@ -16,14 +16,17 @@ from PIL import Image
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.hikvision_nvr.engine import EngineListener
-from custom_components.hikvision_nvr.errors import RecorderError
+from custom_components.hikvision_nvr.errors import NotRunningError, RecorderError
 from custom_components.hikvision_nvr.model import (
     Backlog,
+    Ban,
+    CameraStatus,
     Capture,
     CaptureKind,
     Detection,
     DetectionType,
     EngineSettings,
+    ReceiverStatus,
     RecorderStatus,
 )
 
@@ -53,6 +56,20 @@ STATUS = RecorderStatus(
     backlog=Backlog(files=3, bytes=600_000, oldest=NOON - timedelta(minutes=5)),
     last_upload=NOON - timedelta(minutes=1),
     offsite_connected=True,
+    uploads_today=12,
+    receiver=ReceiverStatus(
+        connected_cameras=1,
+        rejected_logins=7,
+        bans=(Ban(address="192.0.2.66", until=NOON + timedelta(minutes=30)),),
+    ),
+    cameras={
+        "camera-front-door": CameraStatus(
+            last_seen=NOON - timedelta(seconds=2),
+            last_test=NOON - timedelta(days=1),
+            clock_offset=-1.6,
+        ),
+        "camera-garden": CameraStatus(),
+    },
 )
 
 
@@ -148,7 +165,6 @@ def a_capture(folder: str = "Front door", **changes: Any) -> Capture:
         name=f"snapshot-{number}.jpg",
         size=len(JPEG),
         sha256="",
-        md5="",
         kind=CaptureKind.SNAPSHOT,
         type=DetectionType.MOTION,
         raw_type="MOTION_DETECTION",
@@ -173,7 +189,9 @@ class FakeCaptures:
         snapshots = [
             one
             for one in self.known
-            if one.camera == folder and one.kind is CaptureKind.SNAPSHOT
+            if one.camera == folder
+            and one.kind is CaptureKind.SNAPSHOT
+            and one.complete is not False
         ]
         return snapshots[-1] if snapshots else None
 
@@ -258,6 +276,7 @@ class FakeEngine:
         self.store = FakeStore(settings.storage_root)
         self.store.captures.known.extend(self.kept)
         self.offsite = FakeOffsite() if settings.s3 else None
+        self.lifted: list[str] = []
 
     def start(self) -> None:
         _assert_off_loop()
@@ -270,7 +289,13 @@ class FakeEngine:
         self.running = False
 
     async def run[T](self, work: Coroutine[Any, Any, T]) -> T:
+        if not self.running:
+            work.close()
+            raise NotRunningError("The recorder is not running")
         return await work
+
+    async def lift_ban(self, address: str) -> None:
+        self.lifted.append(address)
 
     def keep(self, capture: Capture, content: bytes = JPEG) -> None:
         """Store a capture without telling anybody."""

@@ -9,14 +9,20 @@ from unittest.mock import AsyncMock
 from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     get_schema_suggested_value,
 )
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.hikvision_nvr import errors
-from custom_components.hikvision_nvr.model import CertificateSettings, S3Settings
+from custom_components.hikvision_nvr.model import (
+    PRIVATE_NETWORKS,
+    CertificateSettings,
+    S3Settings,
+)
 from custom_components.hikvision_nvr.receiver.certificate import generate_certificate
 from custom_components.hikvision_nvr.store.root import MARKER
 
@@ -25,10 +31,15 @@ from .recorder import S3, FakeEngine, recorder_entry
 pytestmark = pytest.mark.usefixtures("engines", "socket_enabled")
 
 
+PASSIVE = range(50000, 51050)
+
+
 def free_port() -> int:
+    """Return a port that is none of the tests' passive ports."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        port = int(probe.getsockname()[1])
+    return free_port() if port in PASSIVE else port
 
 
 def entered(storage: Path, **changes: Any) -> dict[str, Any]:
@@ -86,8 +97,12 @@ async def test_a_recorder_that_keeps_everything_here(
         "passive_ports": "50000-50049",
         "certificate": "generate",
         "listen_address": "127.0.0.1",
+        "external_address": "",
+        "allowed_networks": "\n".join(PRIVATE_NETWORKS),
+        "storage_reserve": 256,
     }
     assert storage.is_dir()
+    assert engines[0].settings.receiver.allowed_networks == PRIVATE_NETWORKS
     assert engines[0].running
     assert engines[0].settings.s3 is None
 
@@ -183,6 +198,27 @@ async def test_a_second_recorder_is_suggested_a_folder_and_port_of_its_own(
             {"advanced": {"listen_address": "192.0.2.200"}},
             {"base": "address_not_here"},
         ),
+        (
+            {"advanced": {"external_address": "nvr.example"}},
+            {"base": "invalid_external_address"},
+        ),
+        (
+            # PASV cannot tell it.
+            {"advanced": {"external_address": "2001:db8::1"}},
+            {"base": "invalid_external_address"},
+        ),
+        (
+            {"advanced": {"allowed_networks": "192.168.1.0/24, home"}},
+            {"base": "invalid_allowed_networks"},
+        ),
+        (
+            {"ftps_port": 2990, "advanced": {"implicit_port": 2990}},
+            {"base": "implicit_port_is_port"},
+        ),
+        (
+            {"advanced": {"implicit_port": 50049}},
+            {"passive_ports": "passive_ports_contain_implicit_port"},
+        ),
     ],
 )
 async def test_what_cannot_work_is_refused_and_can_be_corrected(
@@ -233,6 +269,90 @@ async def test_a_port_of_the_administrator_is_refused_and_can_be_corrected(
     assert flow["type"] is FlowResultType.MENU
 
 
+async def test_an_implicit_port_in_use_is_refused_and_can_be_corrected(
+    home: HomeAssistant, tmp_path: Path
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        advanced = {
+            "listen_address": "127.0.0.1",
+            "implicit_port": other.getsockname()[1],
+        }
+        values = entered(tmp_path, advanced=advanced)
+        flow = await submit(home, await start(home), values)
+        assert flow["errors"] == {"base": "implicit_port_in_use"}
+
+    flow = await submit(home, flow, values)
+    assert flow["type"] is FlowResultType.MENU
+
+
+async def test_an_implicit_port_of_the_administrator_is_refused_and_can_be_corrected(
+    home: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advanced = {"listen_address": "127.0.0.1", "implicit_port": 990}
+    values = entered(tmp_path, advanced=advanced)
+    with monkeypatch.context() as patched:
+
+        def refuse(_self: socket.socket, address: Any) -> None:
+            if address[1] == 990:
+                raise PermissionError
+
+        patched.setattr(
+            "custom_components.hikvision_nvr.checks.socket.socket.bind",
+            refuse,
+            raising=False,
+        )
+        flow = await submit(home, await start(home), values)
+        assert flow["errors"] == {"base": "implicit_port_not_permitted"}
+
+    advanced["implicit_port"] = free_port()
+    flow = await submit(home, flow, values)
+    assert flow["type"] is FlowResultType.MENU
+
+
+async def test_what_is_special_about_the_network_reaches_the_receiver(
+    home: HomeAssistant, tmp_path: Path, engines: list[FakeEngine]
+) -> None:
+    implicit_port = free_port()
+    advanced = {
+        "listen_address": "127.0.0.1",
+        "implicit_port": implicit_port,
+        "external_address": " 198.51.100.7 ",
+        "allowed_networks": "192.168.1.0/24, 10.1.2.3\n2001:db8::/32",
+        "storage_reserve": 1024,
+    }
+    flow = await submit(
+        home, await start(home), entered(tmp_path / "s", advanced=advanced)
+    )
+    await submit(home, flow, {"next_step_id": "local"})
+    await home.async_block_till_done()
+
+    settings = engines[0].settings
+    assert settings.storage_reserve == 1 << 30
+    receiver = settings.receiver
+    assert receiver.implicit_port == implicit_port
+    assert receiver.external_address == "198.51.100.7"
+    assert receiver.allowed_networks == (
+        "192.168.1.0/24",
+        "10.1.2.3/32",
+        "2001:db8::/32",
+    )
+    assert "198.51.100.7" in receiver.certificate.host_names
+
+
+async def test_an_empty_list_of_networks_means_the_private_ones(
+    home: HomeAssistant, tmp_path: Path, engines: list[FakeEngine]
+) -> None:
+    advanced = {"listen_address": "127.0.0.1", "allowed_networks": " \n"}
+    flow = await submit(
+        home, await start(home), entered(tmp_path / "s", advanced=advanced)
+    )
+    await submit(home, flow, {"next_step_id": "local"})
+    await home.async_block_till_done()
+    assert engines[0].settings.receiver.allowed_networks == PRIVATE_NETWORKS
+
+
 @pytest.mark.parametrize("folder", ["taken", "taken/inside", "."])
 async def test_the_storage_of_another_recorder_is_refused(
     home: HomeAssistant, tmp_path: Path, folder: str
@@ -247,14 +367,16 @@ async def test_the_storage_of_another_recorder_is_refused(
     assert flow["type"] is FlowResultType.MENU
 
 
-@pytest.mark.parametrize("port", [2121, 50007])
+@pytest.mark.parametrize("port", [2121, 2990, 50007])
 async def test_the_port_of_another_recorder_is_refused(
     home: HomeAssistant, tmp_path: Path, port: int
 ) -> None:
-    recorder_entry(tmp_path / "other").add_to_hass(home)
+    recorder_entry(tmp_path / "other", implicit_port=2990).add_to_hass(home)
     values = entered(tmp_path / "own", passive_ports="51000-51049")
     flow = await submit(home, await start(home), values | {"ftps_port": port})
     assert flow["errors"] == {"ftps_port": "port_of_other_recorder"}
+    flow = await submit(home, flow, values | {"advanced": {"implicit_port": port}})
+    assert flow["errors"] == {"base": "implicit_port_of_other_recorder"}
 
     flow = await submit(home, flow, values)
     assert flow["type"] is FlowResultType.MENU
@@ -395,6 +517,59 @@ async def test_reconfigure_shows_what_is_and_keeps_what_is_left(
     assert entry.data["s3"] == S3 | {"bucket": "other"}
     assert probe.call_args.args[0].secret_access_key == "the-secret-key"
     assert reload_done().settings.s3.bucket == "other"
+
+
+async def test_reconfigure_shows_and_keeps_what_is_special_about_the_network(
+    home: HomeAssistant,
+    tmp_path: Path,
+    engines: list[FakeEngine],
+    hass_client: ClientSessionGenerator,
+    reload_done: Callable[[], FakeEngine],
+) -> None:
+    advanced = {
+        "listen_address": "127.0.0.1",
+        "implicit_port": free_port(),
+        "external_address": "198.51.100.7",
+        "allowed_networks": "192.168.1.0/24",
+        "storage_reserve": 1024,
+    }
+    entry = recorder_entry(tmp_path, s3=None, ftps_port=free_port(), **advanced)
+    entry.add_to_hass(home)
+    assert await home.config_entries.async_setup(entry.entry_id)
+    before = engines[0].settings
+
+    # As the frontend does, which takes a default of the section for all of it.
+    assert await async_setup_component(home, "config", {})
+    client = await hass_client()
+    answer = await client.post(
+        "/api/config/config_entries/flow",
+        json={"handler": "hikvision_nvr", "entry_id": entry.entry_id},
+    )
+    form = await answer.json()
+    assert form["step_id"] == "reconfigure"
+    (section,) = (field for field in form["data_schema"] if field["name"] == "advanced")
+    assert "default" not in section
+    shown = {
+        field["name"]: field["description"]["suggested_value"]
+        for field in section["schema"]
+    }
+    assert shown == advanced
+    with socket.socket() as own:
+        # The recorder itself listens there.
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        own.bind(("127.0.0.1", advanced["implicit_port"]))
+        own.listen()
+        flow = await submit(home, form, as_entered(entry, advanced=shown))
+    await submit(home, flow, {"next_step_id": "local"})
+    await home.async_block_till_done()
+    assert reload_done().settings == before
+
+    del advanced["implicit_port"]
+    flow = await entry.start_reconfigure_flow(home)
+    flow = await submit(home, flow, as_entered(entry, advanced=advanced))
+    await submit(home, flow, {"next_step_id": "local"})
+    await home.async_block_till_done()
+    assert reload_done().settings.receiver.implicit_port is None
 
 
 async def test_reconfigure_turns_s3_off(

@@ -1,8 +1,10 @@
 """The whole way inside Home Assistant: real FTPS, real store, real entities."""
 
-from collections.abc import AsyncIterator
-from datetime import datetime
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import date, datetime
 import ftplib
+from functools import partial
 import io
 from pathlib import Path
 import socket
@@ -10,14 +12,21 @@ import ssl
 import threading
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.const import MATCH_ALL
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_capture_events,
 )
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from pytest_homeassistant_custom_component.typing import (
+    ClientSessionGenerator,
+    WebSocketGenerator,
+)
 
+from custom_components.hikvision_nvr.media_id import DayId
 from custom_components.hikvision_nvr.receiver.passwords import hash_password
 
 from .recorder import JPEG, camera_subentry, recorder_entry
@@ -146,6 +155,161 @@ async def test_a_wrong_password_is_refused(
         )
 
 
+async def until(home: HomeAssistant, holds: Callable[[], bool]) -> None:
+    """Wait until something holds, looking whenever Home Assistant says a change."""
+    changed = asyncio.Event()
+
+    @callback
+    def look(_event: Event) -> None:
+        changed.set()
+
+    stop = home.bus.async_listen(MATCH_ALL, look)
+    try:
+        async with asyncio.timeout(20):
+            while not holds():
+                await changed.wait()
+                changed.clear()
+    finally:
+        stop()
+
+
+def issues(home: HomeAssistant) -> set[str]:
+    return {
+        issue.issue_id
+        for issue in ir.async_get(home).issues.values()
+        if issue.domain == "hikvision_nvr" and issue.active
+    }
+
+
+def value(home: HomeAssistant, sensor: str) -> str:
+    return home.states.get(f"sensor.{sensor}").state
+
+
+async def test_who_guesses_passwords_is_banned_until_the_owner_lifts_it(
+    home: HomeAssistant,
+    recorder: MockConfigEntry,
+    hass_client: ClientSessionGenerator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port = recorder.data["ftps_port"]
+
+    def guess() -> int:
+        guesses = 0
+        with pytest.raises((EOFError, ConnectionError)):
+            while guesses < 20:
+                with pytest.raises(ftplib.error_perm, match="530"):
+                    upload(port, NAME.format(0))
+                guesses += 1
+        return guesses
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tests.test_delivery.PASSWORD", "Not-This-One")
+        guesses = await home.async_add_executor_job(guess)
+    await until(home, lambda: value(home, "recorder_banned_addresses") == "1")
+    ban = f"address_banned_{recorder.entry_id}_127.0.0.1"
+    assert issues(home) == {ban}
+    assert value(home, "recorder_rejected_logins") == str(guesses)
+    (banned,) = home.states.get("sensor.recorder_banned_addresses").attributes[
+        "addresses"
+    ]
+    assert banned["address"] == "127.0.0.1"
+    with pytest.raises((EOFError, ConnectionError)):
+        await home.async_add_executor_job(upload, port, NAME.format(0))
+
+    assert await async_setup_component(home, "repairs", {})
+    client = await hass_client()
+    answer = await client.post(
+        "/api/repairs/issues/fix", json={"handler": "hikvision_nvr", "issue_id": ban}
+    )
+    flow = await answer.json()
+    answer = await client.post(f"/api/repairs/issues/fix/{flow['flow_id']}", json={})
+    assert (await answer.json())["type"] == "create_entry"
+
+    (reply,) = await home.async_add_executor_job(upload, port, NAME.format(0))
+    assert reply.startswith("226")
+    await until(home, lambda: value(home, "recorder_banned_addresses") == "0")
+    assert issues(home) == set()
+    assert value(home, "recorder_uploads_today") == "1"
+    assert value(home, "front_door_last_seen") != "unknown"
+
+
+async def test_a_camera_without_encryption_delivers_from_its_own_address_only(
+    home: HomeAssistant, recorder: MockConfigEntry
+) -> None:
+    def upload_in_clear(source: str) -> str:
+        with ftplib.FTP(timeout=10, source_address=(source, 0)) as ftp:
+            ftp.connect("127.0.0.1", recorder.data["ftps_port"])
+            ftp.login("front-door", PASSWORD)
+            return ftp.storbinary(f"STOR {NAME.format(0)}", io.BytesIO(JPEG))
+
+    with pytest.raises(ftplib.error_perm, match="530 Encryption is required"):
+        await home.async_add_executor_job(upload_in_clear, "127.0.0.1")
+    assert issues(home) == set()
+
+    camera = recorder.subentries["camera-front-door"]
+    home.config_entries.async_update_subentry(
+        recorder,
+        camera,
+        data={**camera.data, "host": "127.0.0.1", "security": "plain"},
+    )
+    await home.async_block_till_done()
+    assert issues(home) == {"plain_ftp_camera-front-door"}
+    reply = await home.async_add_executor_job(upload_in_clear, "127.0.0.1")
+    assert reply.startswith("226")
+    await home.async_block_till_done()
+    assert (
+        home.states.get("event.front_door_detection").attributes["event_type"]
+        == "motion"
+    )
+    with pytest.raises(ftplib.error_perm, match="530"):
+        await home.async_add_executor_job(upload_in_clear, "127.0.0.2")
+    assert issues(home) == {"plain_ftp_camera-front-door"}
+
+
+async def test_a_picture_that_was_cut_off_is_marked_and_not_shown(
+    home: HomeAssistant, recorder: MockConfigEntry, hass_ws_client: WebSocketGenerator
+) -> None:
+    (reply,) = await home.async_add_executor_job(
+        partial(upload, content=JPEG[:-20]),
+        recorder.data["ftps_port"],
+        NAME.format(0),
+    )
+    assert reply.startswith("226")
+    await home.async_block_till_done()
+    assert home.states.get("image.front_door_last_snapshot").state == "unknown"
+
+    assert await async_setup_component(home, "media_source", {})
+    client = await hass_ws_client()
+    day = DayId(recorder.entry_id, "Front door", date(2026, 11, 22))
+    await client.send_json_auto_id(
+        {
+            "type": "media_source/browse_media",
+            "media_content_id": f"media-source://hikvision_nvr/{day}",
+        }
+    )
+    (item,) = (await client.receive_json())["result"]["children"]
+    assert item["title"] == "12:00:00 Motion (incomplete)"
+
+
+async def test_a_cameras_test_button_is_noted_and_nothing_else(
+    home: HomeAssistant, recorder: MockConfigEntry
+) -> None:
+    detections = async_capture_events(home, "hikvision_nvr_detection")
+    await home.async_add_executor_job(
+        partial(upload, content=b"This is a test."),
+        recorder.data["ftps_port"],
+        "test.txt",
+    )
+    await until(
+        home,
+        lambda: value(home, "front_door_last_connection_test") != "unknown",
+    )
+    assert value(home, "recorder_uploads_today") == "0"
+    assert home.states.get("event.front_door_detection").state == "unknown"
+    assert home.states.get("image.front_door_last_snapshot").state == "unknown"
+    assert detections == []
+
+
 async def test_the_last_picture_is_there_after_a_restart(
     home: HomeAssistant, recorder: MockConfigEntry
 ) -> None:
@@ -187,6 +351,7 @@ async def test_a_new_password_counts_at_once(
             "host": "192.0.2.11",
             "upload_username": "front-door",
             "upload_password": "Brand-New-1",
+            "advanced": {},
         },
     )
     await home.async_block_till_done()

@@ -38,6 +38,20 @@ async def test_everything_but_secrets(
     status = told.pop("status")
     assert status["backlog"]["files"] == 3
     assert status["last_upload"] == "2026-11-22T11:59:00+00:00"
+    assert status["uploads_today"] == 12
+    assert status["receiver"] == {
+        "connected_cameras": 1,
+        "rejected_logins": 7,
+        "bans": [{"address": "192.0.2.66", "until": "2026-11-22T12:30:00+00:00"}],
+    }
+    assert status["cameras"] == {
+        "camera-front-door": {
+            "last_seen": "2026-11-22T11:59:58+00:00",
+            "last_test": "2026-11-21T12:00:00+00:00",
+            "clock_offset": -1.6,
+        },
+        "camera-garden": {"last_seen": None, "last_test": None, "clock_offset": None},
+    }
     assert told == snapshot(exclude=props("storage_folder"))
     text = json.dumps([told, status])
     for secret in (

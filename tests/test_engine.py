@@ -20,6 +20,7 @@ from custom_components.hikvision_nvr.engine import Engine
 from custom_components.hikvision_nvr.errors import (
     CertificateError,
     NotRunningError,
+    OffsiteUnreachableError,
     PortInUseError,
     StorageInUseError,
     StorageMissingError,
@@ -58,6 +59,7 @@ class Listener:
         self.threads: set[str] = set()
         self.captured = threading.Event()
         self.reported = threading.Event()
+        self.lost = threading.Event()
 
     def on_detection(self, detection: Detection) -> None:
         self.threads.add(threading.current_thread().name)
@@ -72,6 +74,8 @@ class Listener:
         self.threads.add(threading.current_thread().name)
         self.statuses.append(status)
         self.reported.set()
+        if status.offsite_connected is False:
+            self.lost.set()
 
 
 def settings(
@@ -153,6 +157,25 @@ def test_upload_is_told_from_the_engines_thread(tmp_path: Path) -> None:
     assert listener.threads == {"hikvision_nvr-engine"}
     assert listener.statuses[0].backlog is None
     assert listener.statuses[0].storage_free > 0
+
+
+def test_why_s3_cannot_be_used_is_told(tmp_path: Path) -> None:
+    nowhere = S3Settings(
+        endpoint_url=f"http://{HOST}:9",
+        region="us-east-1",
+        bucket="evidence",
+        prefix="",
+        access_key_id="key",
+        secret_access_key="secret",
+    )
+    listener = Listener()
+    with running(settings(tmp_path, s3=nowhere), listener):
+        assert listener.lost.wait(20)
+    *_, last = listener.statuses
+    assert (last.offsite_connected, last.offsite_error) == (
+        False,
+        OffsiteUnreachableError.key,
+    )
 
 
 def test_stop_leaves_no_thread_port_or_file(tmp_path: Path) -> None:

@@ -71,7 +71,8 @@ async def test_the_newest_snapshot_of_the_store_is_shown_after_a_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     capture = a_capture()
-    monkeypatch.setattr(FakeEngine, "kept", (capture,))
+    cut_off = a_capture(complete=False)
+    monkeypatch.setattr(FakeEngine, "kept", (capture, cut_off))
     assert await home.config_entries.async_setup(entry.entry_id)
     await home.async_block_till_done()
     assert home.states.get(FRONT).state == capture.arrived.isoformat()

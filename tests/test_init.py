@@ -1,7 +1,9 @@
 """Starting, stopping and removing a recorder."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import AsyncMock
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
@@ -290,15 +292,6 @@ async def test_the_bus_event_tells_everything(
     }
 
 
-@pytest.fixture
-def reason_of_loss(monkeypatch: pytest.MonkeyPatch) -> AsyncMock:
-    probe = AsyncMock()
-    monkeypatch.setattr(
-        "custom_components.hikvision_nvr.coordinator.probe_bucket", probe
-    )
-    return probe
-
-
 def reauth_flows(home: HomeAssistant) -> int:
     return len(
         home.config_entries.flow.async_progress_by_handler(
@@ -308,37 +301,46 @@ def reauth_flows(home: HomeAssistant) -> int:
 
 
 async def test_new_keys_are_asked_for_once_when_s3_refuses_them(
-    home: HomeAssistant, engine: FakeEngine, reason_of_loss: AsyncMock
+    home: HomeAssistant, engine: FakeEngine
 ) -> None:
-    reason_of_loss.side_effect = errors.OffsiteAuthError("refused")
-    await engine.tell(home, STATUS, lost(), lost(storage_used=1), STATUS, lost())
-    await home.async_block_till_done(wait_background_tasks=True)
+    refused = errors.OffsiteAuthError.key
+    await engine.tell(home, STATUS, lost(errors.OffsiteUnreachableError.key))
+    assert reauth_flows(home) == 0
+    await engine.tell(home, lost(refused), lost(refused, uploads_today=13))
     assert reauth_flows(home) == 1
-    assert reason_of_loss.call_count == 2
+    (flow,) = home.config_entries.flow.async_progress_by_handler("hikvision_nvr")
+    home.config_entries.flow.async_abort(flow["flow_id"])
+    await engine.tell(home, lost(refused, uploads_today=14))
+    assert reauth_flows(home) == 0
+    # Each time they are lost anew.
+    await engine.tell(home, STATUS, lost(refused))
+    assert reauth_flows(home) == 1
 
 
-async def test_a_network_that_is_down_is_no_matter_of_keys(
-    home: HomeAssistant, engine: FakeEngine, reason_of_loss: AsyncMock
+async def test_keys_that_are_refused_from_the_start_are_asked_for(
+    home: HomeAssistant, engine: FakeEngine
 ) -> None:
-    reason_of_loss.side_effect = errors.OffsiteUnreachableError("no answer")
-    await engine.tell(home, lost())
-    await home.async_block_till_done(wait_background_tasks=True)
-    assert reason_of_loss.call_count == 1
+    await engine.tell(home, lost(errors.OffsiteAuthError.key))
+    assert reauth_flows(home) == 1
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        kind.key
+        for kind in errors.OffsiteError.__subclasses__()
+        if kind is not errors.OffsiteAuthError
+    ],
+)
+async def test_any_other_loss_is_no_matter_of_keys(
+    home: HomeAssistant, engine: FakeEngine, reason: str
+) -> None:
+    await engine.tell(home, lost(reason))
     assert reauth_flows(home) == 0
 
 
-def lost(**changes: int) -> RecorderStatus:
-    values = {
-        "storage_used": STATUS.storage_used,
-        "storage_free": STATUS.storage_free,
-        **changes,
-    }
-    return RecorderStatus(
-        **values,
-        backlog=STATUS.backlog,
-        last_upload=STATUS.last_upload,
-        offsite_connected=False,
-    )
+def lost(reason: str, **changes: Any) -> RecorderStatus:
+    return replace(STATUS, offsite_connected=False, offsite_error=reason, **changes)
 
 
 async def test_two_recorders_run_side_by_side(

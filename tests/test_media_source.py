@@ -60,9 +60,18 @@ async def test_from_the_recorder_to_a_picture(
         type=DetectionType.LINE_CROSSING,
         event_time=NOON + timedelta(minutes=1),
     )
+    cut_off = a_capture(
+        name="e.jpg", complete=False, event_time=NOON + timedelta(minutes=2)
+    )
+    whole = a_capture(
+        name="f.jpg",
+        type=None,
+        complete=True,
+        event_time=NOON + timedelta(minutes=3),
+    )
     scheduled = a_capture(name="c.jpg", type=None, day=DAY - timedelta(days=1))
     other = a_capture(name="d.avi", kind=CaptureKind.OTHER, day=DAY - timedelta(days=1))
-    for capture in (snapshot, clip, scheduled, other):
+    for capture in (snapshot, clip, cut_off, whole, scheduled, other):
         engine.keep(capture)
 
     level = (await ask("browse_media", ROOT))["result"]
@@ -77,14 +86,17 @@ async def test_from_the_recorder_to_a_picture(
     ]
     assert level["title"] == "Front door"
     days = level["children"]
-    assert [day["title"] for day in days] == ["2026-11-22 (2)", "2026-11-21 (2)"]
+    assert [day["title"] for day in days] == ["2026-11-22 (4)", "2026-11-21 (2)"]
 
     level = (await ask("browse_media", days[0]["media_content_id"]))["result"]
     assert level["title"] == "Front door 2026-11-22"
-    newest, oldest = level["children"]
-    assert newest["title"] == "13:01:00 Line crossing"
-    assert newest["media_class"] == "video"
-    assert newest["thumbnail"] is None
+    newest, incomplete, video, oldest = level["children"]
+    assert newest["title"] == "13:03:00"
+    assert incomplete["title"] == "13:02:00 Motion (incomplete)"
+    assert incomplete["can_play"]
+    assert video["title"] == "13:01:00 Line crossing"
+    assert video["media_class"] == "video"
+    assert video["thumbnail"] is None
     assert oldest["title"] == "13:00:00 Motion"
     assert oldest["media_class"] == "image"
     assert oldest["can_play"]

@@ -1,6 +1,7 @@
 """The services: who may call them, what reaches the bucket's jobs, what is answered."""
 
 from datetime import date
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from homeassistant.exceptions import (
     ServiceValidationError,
     Unauthorized,
 )
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
 from custom_components.hikvision_nvr import errors
@@ -178,10 +181,6 @@ async def test_purge_needs_exactly_one_limit(
             "https://s3 does not answer. Check the network, then try again",
         ),
         (
-            errors.ArchiveError("2026-11-22 is not over yet", camera="Garden"),
-            "The day was not archived: 2026-11-22 is not over yet. Nothing was deleted",
-        ),
-        (
             errors.OffsiteAccessDeniedError("The access key may not do this"),
             "The access key may not do this. Allow the access key to list",
         ),
@@ -198,7 +197,26 @@ async def test_failures_are_told_in_words(
     engine.offsite.error = failure
     with pytest.raises(HomeAssistantError) as raised:
         await call(home, "archive", camera="Garden", date="2026-11-22")
+    assert not isinstance(raised.value, ServiceValidationError)
     assert str(raised.value).startswith(message)
+
+
+async def test_a_day_that_cannot_be_archived_is_refused_not_failed(
+    home: HomeAssistant, engine: FakeEngine, hass_client: ClientSessionGenerator
+) -> None:
+    engine.offsite.error = errors.ArchiveError("2026-11-22 is not over yet")
+    words = "The day was not archived: 2026-11-22 is not over yet. Nothing was deleted"
+    with pytest.raises(ServiceValidationError, match=words):
+        await call(home, "archive", camera="Garden", date="2026-11-22")
+
+    assert await async_setup_component(home, "api", {})
+    client = await hass_client()
+    answer = await client.post(
+        "/api/services/hikvision_nvr/archive?return_response",
+        json={"camera": "Garden", "date": "2026-11-22"},
+    )
+    assert answer.status == HTTPStatus.BAD_REQUEST
+    assert words in (await answer.json())["message"]
 
 
 async def test_refused_keys_ask_the_owner_for_new_ones(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import json
 from pathlib import Path
 import re
-from typing import Any
+from typing import Any, get_args
 
 from homeassistant.data_entry_flow import section
 from homeassistant.util.yaml import load_yaml_dict
@@ -13,7 +13,8 @@ import voluptuous as vol
 
 from custom_components import hikvision_nvr
 from custom_components.hikvision_nvr import errors, forms, services
-from custom_components.hikvision_nvr.model import DetectionType
+from custom_components.hikvision_nvr.model import Brand, DetectionType, Security
+from custom_components.hikvision_nvr.receiver.file_names import template
 
 FOLDER = Path(hikvision_nvr.__file__).parent
 TEXTS: dict[str, Any] = json.loads((FOLDER / "translations/en.json").read_text())
@@ -21,6 +22,7 @@ ICONS: dict[str, Any] = json.loads((FOLDER / "icons.json").read_text())
 SERVICES = load_yaml_dict(str(FOLDER / "services.yaml"))
 CONFIG = TEXTS["config"]
 CAMERA = TEXTS["config_subentries"]["camera"]
+TEMPLATE_REASONS = set(get_args(template.Reason.__value__))
 
 
 def kinds(base: type[errors.RecorderError]) -> Iterator[type[errors.RecorderError]]:
@@ -84,7 +86,8 @@ def test_each_key_used_in_code_has_a_text_and_each_text_is_used() -> None:
     in_code = set(re.findall(r'"([a-z0-9_]+)"', code))
     for group in (CONFIG["error"], CONFIG["abort"], TEXTS["exceptions"]):
         assert set(group) <= in_code | from_rooms
-    assert set(CAMERA["error"]) <= in_code
+    assert set(CAMERA["error"]) <= in_code | TEMPLATE_REASONS
+    assert set(CAMERA["error"]) >= TEMPLATE_REASONS
     shown = set(re.findall(r'_errors\[[^]]+\] = "([a-z_]+)"', code)) | set(
         re.findall(r'[^_]errors\[[^]]+\] = "([a-z_]+)"', code)
     )
@@ -116,8 +119,9 @@ def test_each_choice_has_a_text() -> None:
     purge = SERVICES["purge"]["fields"]["scope"]["selector"]["select"]
     archive = SERVICES["archive"]["fields"]["storage_class"]["selector"]["select"]
     assert selector == {
-        "brand": set(forms.BRANDS),
+        "brand": set(Brand),
         "certificate": {"generate", "files"},
+        "security": set(Security),
         purge["translation_key"]: set(purge["options"]),
         archive["translation_key"]: set(archive["options"]),
     }
@@ -128,6 +132,21 @@ def test_each_choice_has_a_text() -> None:
 def test_each_type_of_detection_has_a_text() -> None:
     attributes = TEXTS["entity"]["event"]["detection"]["state_attributes"]
     assert set(attributes["event_type"]["state"]) == set(DetectionType)
+
+
+@pytest.mark.parametrize("step", ["user", "reconfigure"])
+def test_each_placeholder_of_a_template_is_told(step: str) -> None:
+    section = CAMERA["step"][step]["sections"]["advanced"]
+    text = section["data_description"]["name_template"]
+    told = set(re.findall(r"{(\w+)}", text))
+    assert told == set(template.PLACEHOLDERS)
+
+
+def test_a_text_of_an_issue_either_explains_or_leads_through_the_repair() -> None:
+    assert all(
+        issue["title"] and ("description" in issue) != ("fix_flow" in issue)
+        for issue in TEXTS["issues"].values()
+    )
 
 
 def test_nothing_refers_to_texts_of_home_assistant() -> None:

@@ -19,7 +19,7 @@ from homeassistant.helpers.device_registry import DeviceEntryType
 from homeassistant.helpers.typing import ConfigType
 
 from .addresses import async_host_names
-from .const import CONF_LISTEN_ADDRESS, DOMAIN
+from .const import CONF_EXTERNAL_ADDRESS, CONF_LISTEN_ADDRESS, DOMAIN
 from .coordinator import RecorderCoordinator, RecorderEntry
 from .engine import Engine
 from .errors import CatalogueError, CertificateError, RecorderError
@@ -55,7 +55,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: RecorderEntry) -> bool:
         entry_type=DeviceEntryType.SERVICE,
     )
     coordinator = RecorderCoordinator(hass, entry)
-    host_names = await async_host_names(hass, entry.data.get(CONF_LISTEN_ADDRESS, ""))
+    host_names = await async_host_names(
+        hass,
+        entry.data.get(CONF_LISTEN_ADDRESS, ""),
+        entry.data.get(CONF_EXTERNAL_ADDRESS, ""),
+    )
     engine = Engine(engine_settings(hass, entry, host_names), coordinator)
     coordinator.engine = engine
     entry.runtime_data = coordinator
@@ -74,6 +78,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: RecorderEntry) -> bool:
             raise _setup_error(err) from err
         raise
     coordinator.async_release()
+    entry.async_on_unload(await coordinator.issues.async_start())
 
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
     entry.async_on_unload(entry.add_update_listener(_async_update_listener))

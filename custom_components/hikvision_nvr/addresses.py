@@ -33,9 +33,13 @@ async def async_receiver_address(
         return _internal_host(hass) or socket.gethostname()
 
 
-async def async_host_names(hass: HomeAssistant, listen_address: str) -> tuple[str, ...]:
+async def async_host_names(
+    hass: HomeAssistant, listen_address: str, external_address: str = ""
+) -> tuple[str, ...]:
     """Return the names and addresses that belong into the receiver's certificate."""
     names = [] if is_unspecified(listen_address) else [listen_address]
+    if external_address:
+        names.append(external_address)
     if internal := _internal_host(hass):
         names.append(internal)
     names.append(socket.gethostname())

@@ -11,7 +11,7 @@ from pathlib import Path
 import re
 import socket
 
-from homeassistant.util.network import is_ip_address
+from homeassistant.util.network import is_ip_address, is_ipv4_address
 
 from .receiver.passwords import MAX_PASSWORD_LENGTH
 from .store.root import MARKER
@@ -70,6 +70,11 @@ def is_storage(folder: str) -> bool:
 def is_listen_address(address: str) -> bool:
     """Return True for an IP address, or nothing, which means every address."""
     return not address or is_ip_address(address)
+
+
+def is_external_address(address: str) -> bool:
+    """Return True for an address that PASV can tell, or nothing, which means ours."""
+    return not address or is_ipv4_address(address)
 
 
 def is_upload_username(username: str) -> bool:

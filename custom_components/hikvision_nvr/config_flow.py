@@ -24,6 +24,7 @@ from .checks import (
     PortNotPermittedError,
     PortTakenError,
     check_port,
+    is_external_address,
     is_listen_address,
     is_storage,
     overlaps,
@@ -31,11 +32,14 @@ from .checks import (
 from .const import (
     CERTIFICATE_FILES,
     CONF_ACCESS_KEY_ID,
+    CONF_ALLOWED_NETWORKS,
     CONF_BUCKET,
     CONF_CERTIFICATE,
     CONF_CERTIFICATE_FILE,
     CONF_ENDPOINT_URL,
+    CONF_EXTERNAL_ADDRESS,
     CONF_FTPS_PORT,
+    CONF_IMPLICIT_PORT,
     CONF_LISTEN_ADDRESS,
     CONF_PASSIVE_PORTS,
     CONF_PREFIX,
@@ -58,11 +62,12 @@ from .forms import (
     S3_FORM,
     S3_FORM_SECRET_KNOWN,
     S3_KEYS_FORM,
+    entered,
     stripped,
 )
 from .offsite import probe_bucket
 from .receiver.certificate import check_certificate
-from .settings import parse_passive_ports, s3_settings
+from .settings import parse_allowed_networks, parse_passive_ports, s3_settings
 from .store import prepare_storage_root
 
 # Beside which field a problem with S3 is shown; any other is shown above the form.
@@ -119,9 +124,7 @@ class RecorderConfigFlow(ConfigFlow, domain=DOMAIN):
         suggested = {
             CONF_NAME: entry.title,
             **entry.data,
-            SECTION_ADVANCED: {
-                CONF_LISTEN_ADDRESS: entry.data.get(CONF_LISTEN_ADDRESS, "")
-            },
+            SECTION_ADVANCED: entry.data,
         }
         return await self._async_recorder_form("reconfigure", user_input, suggested)
 
@@ -222,10 +225,10 @@ class RecorderConfigFlow(ConfigFlow, domain=DOMAIN):
         """Show the recorder's form until what is entered works, then go on."""
         self._begin_checks()
         if user_input is not None:
-            data = stripped(user_input)
-            data.update(stripped(data.pop(SECTION_ADVANCED)))
+            data = entered(user_input)
             title = data.pop(CONF_NAME) or DEFAULT_NAME
             await self._async_check_storage(data[CONF_STORAGE_FOLDER])
+            self._check_networks(data)
             await self._async_check_ports(data)
             if not self._errors:
                 self._title, self._data = title, data
@@ -259,9 +262,24 @@ class RecorderConfigFlow(ConfigFlow, domain=DOMAIN):
         except StorageError as err:
             self._add_error(CONF_STORAGE_FOLDER, err)
 
+    def _check_networks(self, data: Mapping[str, Any]) -> None:
+        """Check the addresses in the section, which has no room for errors."""
+        if not is_listen_address(data[CONF_LISTEN_ADDRESS]):
+            self._errors["base"] = "invalid_listen_address"
+        elif not is_external_address(data[CONF_EXTERNAL_ADDRESS]):
+            self._errors["base"] = "invalid_external_address"
+        else:
+            try:
+                parse_allowed_networks(data[CONF_ALLOWED_NETWORKS])
+            except ValueError:
+                self._errors["base"] = "invalid_allowed_networks"
+
     async def _async_check_ports(self, data: Mapping[str, Any]) -> None:
         """Check that the receiver can listen where the owner wants it to."""
         port: int = data[CONF_FTPS_PORT]
+        implicit_port: int | None = data.get(CONF_IMPLICIT_PORT)
+        if implicit_port == port:
+            self._errors["base"] = "implicit_port_is_port"
         try:
             first, last = parse_passive_ports(data[CONF_PASSIVE_PORTS])
         except ValueError:
@@ -269,15 +287,18 @@ class RecorderConfigFlow(ConfigFlow, domain=DOMAIN):
         else:
             if first <= port <= last:
                 self._errors[CONF_PASSIVE_PORTS] = "passive_ports_contain_port"
+            elif implicit_port is not None and first <= implicit_port <= last:
+                self._errors[CONF_PASSIVE_PORTS] = "passive_ports_contain_implicit_port"
         for entry in self._other_entries():
-            first, last = parse_passive_ports(entry.data[CONF_PASSIVE_PORTS])
-            if port == entry.data[CONF_FTPS_PORT] or first <= port <= last:
+            if _uses(entry, port):
                 self._errors[CONF_FTPS_PORT] = "port_of_other_recorder"
+            if implicit_port is not None and _uses(entry, implicit_port):
+                self._errors["base"] = "implicit_port_of_other_recorder"
         address: str = data[CONF_LISTEN_ADDRESS]
-        if not is_listen_address(address):
-            self._errors["base"] = "invalid_listen_address"
         if not self._errors:
             await self._async_probe_port(address, port)
+        if not self._errors and implicit_port is not None:
+            await self._async_probe_implicit_port(address, implicit_port)
 
     async def _async_probe_port(self, address: str, port: int) -> None:
         """Check that the port is free, unless this recorder itself listens there."""
@@ -291,6 +312,17 @@ class RecorderConfigFlow(ConfigFlow, domain=DOMAIN):
             self._errors[CONF_FTPS_PORT] = "port_not_permitted"
         except AddressNotHereError:
             self._errors["base"] = "address_not_here"
+
+    async def _async_probe_implicit_port(self, address: str, port: int) -> None:
+        """Check the same of the second port; the address is known to be here."""
+        if self._listens_on(port):
+            return
+        try:
+            await self.hass.async_add_executor_job(check_port, address, port)
+        except PortTakenError:
+            self._errors["base"] = "implicit_port_in_use"
+        except PortNotPermittedError:
+            self._errors["base"] = "implicit_port_not_permitted"
 
     async def _async_check_s3(self, s3: Mapping[str, Any]) -> None:
         """Write, read and delete an object in the bucket."""
@@ -311,7 +343,11 @@ class RecorderConfigFlow(ConfigFlow, domain=DOMAIN):
         return (
             self.source == SOURCE_RECONFIGURE
             and self._get_reconfigure_entry().state is ConfigEntryState.LOADED
-            and self._current()[CONF_FTPS_PORT] == port
+            and port
+            in (
+                self._current()[CONF_FTPS_PORT],
+                self._current().get(CONF_IMPLICIT_PORT),
+            )
         )
 
     def _current(self) -> Mapping[str, Any]:
@@ -376,6 +412,15 @@ class RecorderConfigFlow(ConfigFlow, domain=DOMAIN):
         if entry.state is not ConfigEntryState.LOADED:
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
         return result
+
+
+def _uses(entry: ConfigEntry, port: int) -> bool:
+    """Return True for a port that a recorder has, or may take for a transfer."""
+    first, last = parse_passive_ports(entry.data[CONF_PASSIVE_PORTS])
+    return (
+        port in (entry.data[CONF_FTPS_PORT], entry.data.get(CONF_IMPLICIT_PORT))
+        or first <= port <= last
+    )
 
 
 def _tidy_s3(user_input: Mapping[str, Any], known_secret: str | None) -> dict[str, Any]:

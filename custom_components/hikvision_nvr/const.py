@@ -19,6 +19,10 @@ CERTIFICATE_GENERATE: Final = "generate"
 CERTIFICATE_FILES: Final = "files"
 SECTION_ADVANCED: Final = "advanced"
 CONF_LISTEN_ADDRESS: Final = "listen_address"
+CONF_IMPLICIT_PORT: Final = "implicit_port"
+CONF_EXTERNAL_ADDRESS: Final = "external_address"
+CONF_ALLOWED_NETWORKS: Final = "allowed_networks"
+CONF_STORAGE_RESERVE: Final = "storage_reserve"
 
 CONF_S3: Final = "s3"
 CONF_ENDPOINT_URL: Final = "endpoint_url"
@@ -39,13 +43,22 @@ CONF_UPLOAD_USERNAME: Final = "upload_username"
 CONF_UPLOAD_PASSWORD: Final = "upload_password"
 CONF_UPLOAD_PASSWORD_HASH: Final = "upload_password_hash"
 CONF_MOTION_HOLD: Final = "motion_hold"
+CONF_SECURITY: Final = "security"
+CONF_BIND_ADDRESS: Final = "bind_address"
+CONF_ACTIVE_MODE: Final = "active_mode"
+CONF_BURST_WINDOW: Final = "burst_window"
+CONF_NAME_TEMPLATE: Final = "name_template"
+CONF_SILENT_HOURS: Final = "silent_hours"
 
 DEFAULT_NAME: Final = "Recorder"
 DEFAULT_FTPS_PORT: Final = 2121
 DEFAULT_PASSIVE_PORTS: Final = "50000-50049"
+DEFAULT_STORAGE_RESERVE: Final = 256
 DEFAULT_REGION: Final = "us-east-1"
 DEFAULT_RTSP_PORT: Final = 554
 DEFAULT_CHANNEL: Final = 1
 DEFAULT_MOTION_HOLD: Final = 10
+DEFAULT_BURST_WINDOW: Final = 10
+DEFAULT_SILENT_HOURS: Final = 24
 
 EVENT_DETECTION: Final = f"{DOMAIN}_detection"

@@ -11,17 +11,15 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from .const import (
     CONF_FOLDER,
-    CONF_S3,
     DOMAIN,
     EVENT_DETECTION,
     LOGGER,
     SUBENTRY_CAMERA,
 )
-from .errors import OffsiteAuthError, RecorderError
+from .errors import OffsiteAuthError
+from .issues import RecorderIssues
 from .media_id import CaptureId
-from .model import Capture, CaptureKind, Detection, RecorderStatus, S3Settings
-from .offsite import probe_bucket
-from .settings import s3_settings
+from .model import Capture, CaptureKind, Detection, RecorderStatus
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -53,6 +51,7 @@ class RecorderCoordinator(DataUpdateCoordinator[RecorderStatus]):
             camera.subentry_id: camera
             for camera in entry.get_subentries_of_type(SUBENTRY_CAMERA)
         }
+        self.issues = RecorderIssues(hass, entry, self.cameras)
         self._detection_listeners: dict[str, list[Listener[Detection]]] = {}
         self._capture_listeners: dict[str, list[Listener[Capture]]] = {}
         self._last_snapshots: dict[str, Capture | None] = {}
@@ -109,6 +108,10 @@ class RecorderCoordinator(DataUpdateCoordinator[RecorderStatus]):
         """Ask the owner for new S3 keys. Once is enough: a second call does nothing."""
         self.config_entry.async_start_reauth(self.hass)
 
+    async def async_lift_ban(self, address: str) -> None:
+        """Let an address connect again. Raises NotRunningError."""
+        await self.engine.run(self.engine.lift_ban(address))
+
     def media_id(self, capture_id: str) -> str:
         """Return the media source id of a capture."""
         return CaptureId(self.config_entry.entry_id, capture_id).media_id
@@ -142,24 +145,13 @@ class RecorderCoordinator(DataUpdateCoordinator[RecorderStatus]):
 
     @callback
     def _async_status(self, status: RecorderStatus) -> None:
-        """Update the sensors, and find out why S3 was lost."""
-        lost = status.offsite_connected is False and (
-            self.data is None or self.data.offsite_connected is not False
-        )
+        """Update the sensors, and tell the owner what only the owner can help."""
+        refused = OffsiteAuthError.key
+        were_refused = self.data is not None and self.data.offsite_error == refused
         self.async_set_updated_data(status)
-        if lost and (s3 := self.config_entry.data.get(CONF_S3)):
-            self.config_entry.async_create_background_task(
-                self.hass, self._async_check_keys(s3_settings(s3)), "S3 keys"
-            )
-
-    async def _async_check_keys(self, s3: S3Settings) -> None:
-        """Ask for new keys when S3 refuses those it has: only the owner can help."""
-        try:
-            await self.engine.run(probe_bucket(s3))
-        except OffsiteAuthError:
+        self.issues.async_status(status)
+        if status.offsite_error == refused and not were_refused:
             self.async_start_reauth()
-        except RecorderError as err:
-            LOGGER.debug("S3 was lost for another reason than its keys: %s", err)
 
     @callback
     def _async_fire(self, detection: Detection) -> None:

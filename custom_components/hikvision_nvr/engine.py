@@ -10,16 +10,18 @@ from collections.abc import AsyncIterator, Coroutine
 import contextlib
 import logging
 import threading
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .camera_activity import CameraActivity
 from .errors import NotRunningError, RecorderError
 from .intake import Intake
-from .model import Capture, Detection, EngineSettings, RecorderStatus
-from .offsite import Offsite
+from .model import Capture, Detection, EngineSettings, RecorderStatus, S3Settings
 from .receiver import Receiver
 from .status import StatusReporter
 from .store import Store
+
+if TYPE_CHECKING:
+    from .offsite import Offsite
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -77,13 +79,7 @@ class Engine:
             self.intake,
             self.store.changed,
         )
-        self.offsite = (
-            None
-            if settings.s3 is None
-            else Offsite(
-                settings.s3, self.store, settings.time_zone, self.intake.describe
-            )
-        )
+        self.offsite: Offsite | None = None
 
     def start(self) -> None:
         """Start the thread and wait until the receiver listens (blocking).
@@ -131,8 +127,14 @@ class Engine:
         except _StoppedError as err:
             raise NotRunningError("The recorder was stopped") from err
 
+    async def lift_ban(self, address: str) -> None:
+        """Let an address connect again; for ``run``."""
+        self.receiver.lift_ban(address)
+
     def _main(self) -> None:
         try:
+            if self._settings.s3 is not None:
+                self.offsite = self._make_offsite(self._settings.s3)
             asyncio.run(self._serve())
         except BaseException as err:
             if self._started.is_set():
@@ -141,6 +143,12 @@ class Engine:
         finally:
             self._loop = None
             self._started.set()
+
+    def _make_offsite(self, s3: S3Settings) -> Offsite:
+        # The S3 client takes some 30 MB, which a recorder without S3 need not have.
+        from .offsite import Offsite
+
+        return Offsite(s3, self.store, self._settings.time_zone, self.intake.describe)
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()

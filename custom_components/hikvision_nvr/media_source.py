@@ -28,6 +28,7 @@ from .files import (
 )
 from .media_id import CameraId, CaptureId, DayId, MediaId, RecorderId, parse
 from .model import Capture, CaptureKind
+from .translated import async_common_text
 
 PAGE = 200
 """Home Assistant's media browser becomes unusable with thousands of items."""
@@ -114,7 +115,9 @@ class RecorderMediaSource(MediaSource):
         ]
         if len(days) > end:
             older = CameraId(media_id.entry_id, media_id.folder, end)
-            children.append(_folder(older, await self._older()))
+            children.append(
+                _folder(older, await async_common_text(self.hass, "media_older"))
+            )
         return _folder(media_id, _camera_name(recorder, media_id.folder), children)
 
     async def _browse_captures(
@@ -127,7 +130,10 @@ class RecorderMediaSource(MediaSource):
                 media_id.folder, media_id.day, limit=PAGE + 1, offset=media_id.offset
             )
         )
-        names = await self._texts("entity")
+        names = await async_get_translations(
+            self.hass, self.hass.config.language, "entity", [DOMAIN]
+        )
+        incomplete = await async_common_text(self.hass, "media_incomplete")
         children = [
             self._item(
                 media_id.entry_id,
@@ -136,6 +142,7 @@ class RecorderMediaSource(MediaSource):
                     f"component.{DOMAIN}.entity.event.detection.state_attributes"
                     f".event_type.state.{capture.type}"
                 ),
+                f"({incomplete})" if capture.complete is False else None,
             )
             for capture in captures[:PAGE]
         ]
@@ -146,7 +153,9 @@ class RecorderMediaSource(MediaSource):
                 media_id.day,
                 media_id.offset + PAGE,
             )
-            children.append(_folder(older, await self._older()))
+            children.append(
+                _folder(older, await async_common_text(self.hass, "media_older"))
+            )
         return _folder(
             media_id,
             f"{_camera_name(recorder, media_id.folder)} {media_id.day.isoformat()}",
@@ -155,7 +164,11 @@ class RecorderMediaSource(MediaSource):
 
     @callback
     def _item(
-        self, entry_id: str, capture: Capture, type_name: str | None
+        self,
+        entry_id: str,
+        capture: Capture,
+        type_name: str | None,
+        remark: str | None,
     ) -> BrowseMediaSource:
         """Return a snapshot or clip."""
         media_id = CaptureId(entry_id, capture.id)
@@ -167,7 +180,7 @@ class RecorderMediaSource(MediaSource):
             identifier=str(media_id),
             media_class=MediaClass.VIDEO if is_clip else MediaClass.IMAGE,
             media_content_type=mime or "",
-            title=f"{time} {type_name}" if type_name else time,
+            title=" ".join(filter(None, (time, type_name, remark))),
             can_play=mime is not None,
             can_expand=False,
             thumbnail=async_sign_path(
@@ -175,17 +188,6 @@ class RecorderMediaSource(MediaSource):
             )
             if mime and mime.startswith("image/")
             else None,
-        )
-
-    async def _older(self) -> str:
-        """Return the title of the item that leads to the next page."""
-        texts = await self._texts("common")
-        return texts.get(f"component.{DOMAIN}.common.media_older", "…")
-
-    async def _texts(self, category: str) -> dict[str, str]:
-        """Return the integration's texts in the language of the system."""
-        return await async_get_translations(
-            self.hass, self.hass.config.language, category, [DOMAIN]
         )
 
 

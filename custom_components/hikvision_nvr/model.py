@@ -150,7 +150,6 @@ class Capture:
     name: str
     size: int
     sha256: str
-    md5: str
     kind: CaptureKind
     type: DetectionType | None
     raw_type: str | None
@@ -216,7 +215,8 @@ class RecorderStatus:
     """The state of the recorder as its sensors show it.
 
     The offsite fields are None where no S3 is set up; ``offsite_connected`` also
-    until the first attempt. ``cameras`` has each camera by its id.
+    until the first attempt. ``offsite_error`` is the key of the error for which S3
+    cannot be used now. ``cameras`` has each camera by its id.
     """
 
     storage_used: int
@@ -224,6 +224,7 @@ class RecorderStatus:
     backlog: Backlog | None
     last_upload: datetime | None
     offsite_connected: bool | None
+    offsite_error: str | None = None
     uploads_today: int = 0
     receiver: ReceiverStatus = ReceiverStatus()
     cameras: Mapping[str, CameraStatus] = field(default_factory=dict)

@@ -19,7 +19,7 @@ import voluptuous as vol
 
 from .const import DOMAIN
 from .coordinator import RecorderCoordinator, RecorderEntry
-from .errors import OffsiteAuthError
+from .errors import ArchiveError, OffsiteAuthError
 from .offsite import (
     DEFAULT_ARCHIVE_CLASS,
     DEFAULT_MAX_DELETE,
@@ -27,7 +27,7 @@ from .offsite import (
     Offsite,
     PurgeScope,
 )
-from .translated import translated_errors
+from .translated import translated, translated_errors
 
 SERVICE_SORT = "sort"
 SERVICE_ARCHIVE = "archive"
@@ -124,6 +124,9 @@ def _handler(
             except OffsiteAuthError:
                 recorder.async_start_reauth()
                 raise
+            except ArchiveError as err:
+                # Refused, not failed.
+                raise translated(err, ServiceValidationError) from err
 
     return handle
 

@@ -1,7 +1,9 @@
 """From what the owner entered to the values that the engine works with."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
+import re
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
@@ -12,15 +14,22 @@ from homeassistant.util import dt as dt_util
 from .const import (
     CERTIFICATE_GENERATE,
     CONF_ACCESS_KEY_ID,
+    CONF_ACTIVE_MODE,
+    CONF_ALLOWED_NETWORKS,
+    CONF_BIND_ADDRESS,
     CONF_BRAND,
     CONF_BUCKET,
+    CONF_BURST_WINDOW,
     CONF_CERTIFICATE,
     CONF_CERTIFICATE_FILE,
     CONF_CHANNEL,
     CONF_ENDPOINT_URL,
+    CONF_EXTERNAL_ADDRESS,
     CONF_FOLDER,
     CONF_FTPS_PORT,
+    CONF_IMPLICIT_PORT,
     CONF_LISTEN_ADDRESS,
+    CONF_NAME_TEMPLATE,
     CONF_PASSIVE_PORTS,
     CONF_PREFIX,
     CONF_PRIVATE_KEY_FILE,
@@ -30,20 +39,27 @@ from .const import (
     CONF_RTSP_USERNAME,
     CONF_S3,
     CONF_SECRET_ACCESS_KEY,
+    CONF_SECURITY,
     CONF_STORAGE_FOLDER,
+    CONF_STORAGE_RESERVE,
     CONF_UPLOAD_PASSWORD_HASH,
     CONF_UPLOAD_USERNAME,
+    DEFAULT_BURST_WINDOW,
+    DEFAULT_STORAGE_RESERVE,
     DOMAIN,
     SUBENTRY_CAMERA,
 )
 from .model import (
+    PRIVATE_NETWORKS,
     Brand,
     Camera,
     CertificateSettings,
     EngineSettings,
     ReceiverSettings,
     S3Settings,
+    Security,
 )
+from .receiver.addresses import parse_address, parse_networks
 from .recording.rtsp_url import rtsp_url
 
 MIN_PASSIVE_PORTS = 4
@@ -60,6 +76,30 @@ def parse_passive_ports(text: str) -> tuple[int, int]:
     if first < 1024 or last > 65535 or last - first + 1 < MIN_PASSIVE_PORTS:
         raise ValueError(f"Unusable range of ports: {text}")
     return first, last
+
+
+def parse_allowed_networks(text: str) -> tuple[str, ...]:
+    """Return the networks in a list with commas, blanks or lines between them.
+
+    An empty list means the private networks. Raises ValueError.
+    """
+    texts = tuple(filter(None, re.split(r"[\s,;]+", text)))
+    return tuple(map(str, parse_networks(texts))) or PRIVATE_NETWORKS
+
+
+def bound_address(camera: Mapping[str, Any]) -> str | None:
+    """Return the only address that may use a camera's account, None for any.
+
+    Raises ValueError when there must be one and the camera's host is a name.
+    """
+    if not camera.get(CONF_BIND_ADDRESS) and not is_plain(camera):
+        return None
+    return str(parse_address(camera[CONF_HOST]))
+
+
+def is_plain(camera: Mapping[str, Any]) -> bool:
+    """Return True for a camera that may deliver in clear."""
+    return camera.get(CONF_SECURITY) == Security.PLAIN
 
 
 def state_folder(hass: HomeAssistant, entry_id: str) -> Path:
@@ -81,6 +121,14 @@ def engine_settings(
             port=entry.data[CONF_FTPS_PORT],
             passive_ports=parse_passive_ports(entry.data[CONF_PASSIVE_PORTS]),
             certificate=_certificate_settings(entry.data, state, host_names),
+            implicit_port=entry.data.get(CONF_IMPLICIT_PORT),
+            external_address=entry.data.get(CONF_EXTERNAL_ADDRESS) or None,
+            allowed_networks=parse_allowed_networks(
+                entry.data.get(CONF_ALLOWED_NETWORKS, "")
+            ),
+        ),
+        storage_reserve=(
+            entry.data.get(CONF_STORAGE_RESERVE, DEFAULT_STORAGE_RESERVE) << 20
         ),
         s3=s3_settings(s3) if (s3 := entry.data.get(CONF_S3)) else None,
         cameras=tuple(
@@ -102,6 +150,17 @@ def s3_settings(data: Mapping[str, Any]) -> S3Settings:
     )
 
 
+def own_certificate(data: Mapping[str, Any]) -> CertificateSettings | None:
+    """Return where the owner's own certificate is, None when it is generated."""
+    if data[CONF_CERTIFICATE] == CERTIFICATE_GENERATE:
+        return None
+    return CertificateSettings(
+        certificate=Path(data[CONF_CERTIFICATE_FILE]),
+        private_key=Path(data[CONF_PRIVATE_KEY_FILE]),
+        generate=False,
+    )
+
+
 def camera_rtsp_url(subentry: ConfigSubentry) -> str:
     """Return the address of a camera's main stream, credentials included."""
     data = subentry.data
@@ -118,23 +177,18 @@ def _certificate_settings(
     data: Mapping[str, Any], state: Path, host_names: tuple[str, ...]
 ) -> CertificateSettings:
     """Return where the receiver's certificate is, and whether to make it."""
-    if data[CONF_CERTIFICATE] == CERTIFICATE_GENERATE:
-        return CertificateSettings(
-            certificate=state / "certificate.pem",
-            private_key=state / "private_key.pem",
-            generate=True,
-            host_names=host_names,
-        )
-    return CertificateSettings(
-        certificate=Path(data[CONF_CERTIFICATE_FILE]),
-        private_key=Path(data[CONF_PRIVATE_KEY_FILE]),
-        generate=False,
+    return own_certificate(data) or CertificateSettings(
+        certificate=state / "certificate.pem",
+        private_key=state / "private_key.pem",
+        generate=True,
+        host_names=host_names,
     )
 
 
 def _camera(subentry: ConfigSubentry) -> Camera:
     """Return a camera as the engine knows it."""
     data = subentry.data
+    burst_window = data.get(CONF_BURST_WINDOW, DEFAULT_BURST_WINDOW)
     return Camera(
         id=subentry.subentry_id,
         name=subentry.title,
@@ -142,4 +196,9 @@ def _camera(subentry: ConfigSubentry) -> Camera:
         brand=Brand(data[CONF_BRAND]),
         username=data[CONF_UPLOAD_USERNAME],
         password_hash=data[CONF_UPLOAD_PASSWORD_HASH],
+        security=Security(data.get(CONF_SECURITY, Security.FTPS)),
+        address=bound_address(data),
+        active_mode=data.get(CONF_ACTIVE_MODE, False),
+        burst_window=timedelta(seconds=burst_window),
+        name_template=data.get(CONF_NAME_TEMPLATE) or None,
     )

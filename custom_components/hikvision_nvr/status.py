@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Callable
 import logging
+from typing import TYPE_CHECKING
 
 from .camera_activity import CameraActivity
 from .model import RecorderStatus
-from .offsite import Offsite
 from .receiver import Receiver
 from .store import Store
+
+if TYPE_CHECKING:
+    from .offsite import Offsite
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -67,7 +70,13 @@ class StatusReporter:
             backlog=None if offsite is None else await store.uploads.backlog(),
             last_upload=None if offsite is None else await store.captures.last_upload(),
             offsite_connected=None if offsite is None else offsite.connected,
+            offsite_error=self._offsite_error(),
             uploads_today=store.uploads_today,
             receiver=self._receiver.status(),
             cameras=self._activity.statuses(),
         )
+
+    def _offsite_error(self) -> str | None:
+        if self._offsite is None or self._offsite.error is None:
+            return None
+        return self._offsite.error.key

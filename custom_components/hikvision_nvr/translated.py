@@ -1,9 +1,11 @@
-"""The recorder's errors as exceptions that Home Assistant shows translated."""
+"""The recorder's errors, and words of its own, as Home Assistant shows them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.translation import async_get_translations
 
 from .const import DOMAIN
 from .errors import RecorderError
@@ -30,3 +32,9 @@ def translated_errors() -> Iterator[None]:
         yield
     except RecorderError as err:
         raise translated(err, HomeAssistantError) from err
+
+
+async def async_common_text(hass: HomeAssistant, key: str) -> str:
+    """Return a text that stands within others, in the language of the system."""
+    texts = await async_get_translations(hass, hass.config.language, "common", [DOMAIN])
+    return texts.get(f"component.{DOMAIN}.common.{key}", "…")

@@ -68,6 +68,11 @@ check_e2e() {
       \( -name '*.ttf' -o -name '*.otf' \) 2>/dev/null | head -n 1)" ]
 }
 
+why_clients="curl, lftp and busybox, the FTP clients that the receiver's tests use"
+packages_clients="curl lftp busybox"
+brew_clients="curl lftp"
+check_clients() { have curl && have lftp && have busybox; }
+
 # Prints the prefix that makes a command run as root; fails where there is none.
 root_prefix() {
   if [ "$(id -u)" -eq 0 ]; then

@@ -12,7 +12,12 @@ import time
 from aiohttp import web
 import pytest
 
-from custom_components.hikvision_nvr.errors import CatalogueError
+from custom_components.hikvision_nvr.errors import (
+    BucketNotFoundError,
+    CatalogueError,
+    OffsiteAuthError,
+    OffsiteUnreachableError,
+)
 from custom_components.hikvision_nvr.model import S3Settings
 from custom_components.hikvision_nvr.offsite import Offsite, pace, uploader as module
 from custom_components.hikvision_nvr.offsite.bucket import Bucket
@@ -183,6 +188,7 @@ async def test_wrong_keys_pause_and_keep_everything(
     offsite = Offsite(wrong, local.store, BERLIN, describe)
     await offsite.start()
     await local.until(lambda: offsite.connected is False)
+    assert isinstance(offsite.error, OffsiteAuthError)
     await offsite.stop()
     assert "refuses the access key" in caplog.text
     assert remote.listed() == []
@@ -204,6 +210,24 @@ async def test_missing_bucket_pauses_until_it_is_there(
     remote.client.create_bucket(Bucket=remote.name)
     await local.drained()
     assert captures(remote) == [capture.relative_path]
+
+
+async def test_why_s3_cannot_be_used_is_known_while_it_cannot(
+    local: LocalStore, remote: Remote, proxy: S3Proxy, start_uploader: StartUploader
+) -> None:
+    remote.client.delete_bucket(Bucket=remote.name)
+    uploader = start_uploader()
+    assert uploader.error is None
+    await local.until(lambda: uploader.connected is False)
+    assert isinstance(uploader.error, BucketNotFoundError)
+    # Another reason is a change as well.
+    proxy.down = True
+    await local.until(lambda: isinstance(uploader.error, OffsiteUnreachableError))
+    assert uploader.connected is False
+    proxy.down = False
+    remote.client.create_bucket(Bucket=remote.name)
+    await local.until(lambda: uploader.connected is True)
+    assert uploader.error is None
 
 
 async def test_one_capture_that_fails_does_not_hold_up_the_others(

@@ -343,9 +343,9 @@ async def test_file_beyond_the_limit_is_refused(make_site: MakeSite) -> None:
         client = login(site.port)
         data = data_socket(client, f"STOR {NAME}")
         data.sendall(JPEG[:1001])
+        data.unwrap().close()
         with pytest.raises(ftplib.error_perm) as caught:
             client.voidresp()
-        data.close()
         assert site.files() == {}
         assert store(client, NAME, JPEG[:1000]).startswith("226")
         client.quit()

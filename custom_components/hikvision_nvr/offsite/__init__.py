@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from datetime import date, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
+from ..errors import OffsiteError
 from ..model import Describe, S3Settings
 from .archive import DEFAULT_ARCHIVE_CLASS, Archiver, ArchiveResult
 from .bucket import Bucket
@@ -63,6 +64,11 @@ class Offsite:
     def connected(self) -> bool | None:
         """Whether S3 can be used; None until the first attempt."""
         return self._uploader.connected
+
+    @property
+    def error(self) -> OffsiteError | None:
+        """Why S3 cannot be used; None while it can, and until the first attempt."""
+        return self._uploader.error
 
     async def start(self) -> None:
         """Begin to upload; works also while S3 is down, and goes on once it is back."""

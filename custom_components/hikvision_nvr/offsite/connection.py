@@ -35,6 +35,7 @@ class Connection:
         self._failures = 0
         self._usable_since = 0.0
         self.connected: bool | None = None
+        self.error: OffsiteError | None = None
 
     async def usable(self) -> None:
         """Return once S3 can be used."""
@@ -47,9 +48,13 @@ class Connection:
             self._lost.set()
             if time.monotonic() - self._usable_since > STEADY_SECONDS:
                 self._failures = 0
+        before, self.error = self.error, error
         if self.connected is not False:
             _LOGGER.warning("Uploads to S3 pause, nothing is lost: %s", error)
             self.connected = False
+            self._on_change()
+        elif before is None or before.key != error.key:
+            _LOGGER.info("Uploads to S3 still pause: %s", error)
             self._on_change()
 
     async def keep_trying(self) -> None:
@@ -71,6 +76,7 @@ class Connection:
         self._usable.set()
         if self.connected is False:
             _LOGGER.info("S3 can be used again, uploads go on")
+        self.error = None
         if self.connected is not True:
             self.connected = True
             self._on_change()

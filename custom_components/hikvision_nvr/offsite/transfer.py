@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from hashlib import md5, sha256
+from contextlib import suppress
+from functools import partial
+from hashlib import file_digest, md5, sha256
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -51,11 +53,11 @@ async def send(bucket: Bucket, upload: Upload) -> str:
             try:
                 await put(bucket, key, upload)
             except KeyTakenError:
-                if not _is_same(await bucket.head(key), capture):
+                if not await _is_same(await bucket.head(key), upload):
                     continue
             return key
     except FileNotFoundError:
-        return await _found_in_bucket(bucket, keys, capture)
+        return await _found_in_bucket(bucket, keys, upload)
     raise OffsiteError(f"{keys[-1]} has other content")
 
 
@@ -78,12 +80,18 @@ def _possible_keys(bucket: Bucket, capture: Capture) -> tuple[str, str]:
     return key, with_suffix(key, capture.sha256[:_SUFFIX_LENGTH])
 
 
-def _is_same(stored: StoredObject | None, capture: Capture) -> bool:
-    if stored is None or stored.size != capture.size:
+async def _is_same(stored: StoredObject | None, upload: Upload) -> bool:
+    """Tell whether an object has a capture's content.
+
+    Its MD5 is the service's own word, the hash in its metadata that of whoever put it
+    there: that is believed only when there is nothing to compare the MD5 with.
+    """
+    if stored is None or stored.size != upload.capture.size:
         return False
     if stored.etag_is_md5:
-        return stored.etag == capture.md5
-    return stored.metadata.get("sha256") == capture.sha256
+        with suppress(FileNotFoundError):
+            return stored.etag == await asyncio.to_thread(_file_md5, upload.path)
+    return stored.metadata.get("sha256") == upload.capture.sha256
 
 
 def _options(capture: Capture) -> dict[str, Any]:
@@ -96,10 +104,8 @@ def _options(capture: Capture) -> dict[str, Any]:
 
 async def _put_whole(bucket: Bucket, key: str, upload: Upload) -> None:
     capture = upload.capture
-    body = await asyncio.to_thread(_read_whole, upload.path, capture)
-    await bucket.put_new(
-        key, body, body_md5=bytes.fromhex(capture.md5), **_options(capture)
-    )
+    body, digest = await asyncio.to_thread(_read_whole, upload.path, capture)
+    await bucket.put_new(key, body, body_md5=digest, **_options(capture))
 
 
 async def _put_in_parts(bucket: Bucket, key: str, upload: Upload) -> None:
@@ -121,12 +127,12 @@ async def _put_in_parts(bucket: Bucket, key: str, upload: Upload) -> None:
 
 
 async def _found_in_bucket(
-    bucket: Bucket, keys: tuple[str, ...], capture: Capture
+    bucket: Bucket, keys: tuple[str, ...], upload: Upload
 ) -> str:
     # A HEAD in a bucket that is gone answers like one for a missing object.
     await bucket.check()
     for key in keys:
-        if _is_same(await bucket.head(key), capture):
+        if await _is_same(await bucket.head(key), upload):
             return key
     raise UnsendableError("its file is gone and it is not in the bucket")
 
@@ -140,15 +146,22 @@ def _reading[T](read: Callable[[], T]) -> T:
         raise LocalReadError(f"the local file cannot be read: {error}") from error
 
 
-def _read_whole(path: Path, capture: Capture) -> bytes:
-    """Read a file of at most one part and compare it with what was stored."""
+def _file_md5(path: Path) -> str:
+    with _reading(lambda: path.open("rb")) as file:
+        return _reading(
+            lambda: file_digest(file, partial(md5, usedforsecurity=False))
+        ).hexdigest()
+
+
+def _read_whole(path: Path, capture: Capture) -> tuple[bytes, bytes]:
+    """Read a file of at most one part, compare it with what was stored, add its MD5."""
     size = _reading(path.stat).st_size
     if size != capture.size:
         raise UnsendableError(f"its file has {size} bytes, not {capture.size}")
     body = _reading(path.read_bytes)
     if sha256(body).hexdigest() != capture.sha256:
         raise UnsendableError("its file is not what was stored (SHA-256)")
-    return body
+    return body, md5(body, usedforsecurity=False).digest()
 
 
 class _PartReader:

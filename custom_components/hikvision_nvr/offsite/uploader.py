@@ -67,6 +67,11 @@ class Uploader:
         """Whether S3 can be used; None until the first attempt."""
         return self._connection.connected
 
+    @property
+    def error(self) -> OffsiteError | None:
+        """Why S3 cannot be used; None while it can, and until the first attempt."""
+        return self._connection.error
+
     def start(self) -> None:
         """Begin to upload in the background."""
         lanes = [False] * NEWEST_FIRST_WORKERS + [True] * OLDEST_FIRST_WORKERS

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 import hmac
 import logging
@@ -12,9 +13,6 @@ from .addresses import parse_address
 from .passwords import hash_password, verify_password
 
 _LOGGER = logging.getLogger(__name__)
-
-_PARALLEL_CHECKS = 2
-"""Each check costs 16 MiB and a core: guessing must not starve the cameras."""
 
 
 class Accounts:
@@ -29,9 +27,15 @@ class Accounts:
             if camera.security is Security.PLAIN
         }
         self._nobody = hash_password(secrets.token_hex())
-        self._checks = asyncio.Semaphore(_PARALLEL_CHECKS)
+        # One at a time: each check costs 8 MiB and a core, and guessing must not
+        # starve the cameras.
+        self._checker = ThreadPoolExecutor(1, "hikvision_nvr-passwords")
         self._key = secrets.token_bytes(32)
         self._known: dict[str, bytes] = {}
+
+    def close(self) -> None:
+        """End the thread that checks."""
+        self._checker.shutdown()
 
     def may_be_plain(self, peer: str) -> bool:
         """Tell whether some camera at this address may log in without encryption."""
@@ -64,8 +68,9 @@ class Accounts:
         if known and hmac.compare_digest(known, tag):
             return True
         expected = self._nobody if camera is None else camera.password_hash
-        async with self._checks:
-            fits = await asyncio.to_thread(verify_password, password, expected)
+        fits = await asyncio.get_running_loop().run_in_executor(
+            self._checker, verify_password, password, expected
+        )
         if camera is not None and fits:
             self._known[username] = tag
         return fits

@@ -17,7 +17,7 @@ async def pasv(session: Session, argument: str) -> bool:
     address = session.services.external_address or session.local
     if ":" in address:
         session.reply(425, "Use EPSV with IPv6.")
-    elif listener := await _listen(session):
+    elif listener := _listen(session):
         numbers = ",".join((*address.split("."), *map(str, divmod(listener.port, 256))))
         session.reply(227, f"Entering Passive Mode ({numbers}).")
     return True
@@ -27,7 +27,7 @@ async def epsv(session: Session, argument: str) -> bool:
     """Open a passive port for any protocol."""
     if argument.upper() == "ALL":
         session.reply(200, "EPSV ALL accepted.")
-    elif listener := await _listen(session):
+    elif listener := _listen(session):
         session.reply(229, f"Entering Extended Passive Mode (|||{listener.port}|).")
     return True
 
@@ -78,12 +78,12 @@ def _prepare_active(session: Session, host: str, number: int) -> bool:
     return True
 
 
-async def _listen(session: Session) -> PassiveListener | None:
+def _listen(session: Session) -> PassiveListener | None:
     session.set_data_source(None)
     if not _is_secure(session):
         return None
     try:
-        listener = await session.services.ports.listen(
+        listener = session.services.ports.listen(
             session.local, session.peer, session.data_tls
         )
     except OSError as err:

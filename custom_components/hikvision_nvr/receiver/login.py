@@ -20,11 +20,10 @@ async def auth(session: Session, argument: str) -> bool:
     if argument.upper() not in ("TLS", "TLS-C", "SSL"):
         session.reply(504, "Use AUTH TLS.")
         return True
-    writer = session.stream.writer
+    writer = session.writer
     if _has_more(session):
         return _refuse_injection(session)
-    # In clear and before the handshake: past the queue of replies.
-    writer.write(b"234 Proceed with TLS.\r\n")
+    session.reply(234, "Proceed with TLS.")
     await writer.drain()
     if _has_more(session):
         return _refuse_injection(session)
@@ -130,7 +129,7 @@ def _has_more(session: Session) -> bool:
     What follows in the same segment could be taken for a command that came encrypted
     (the class of CVE-2011-0411). There is no public way to ask a StreamReader.
     """
-    return bool(session.stream.reader._buffer)  # type: ignore[attr-defined]
+    return bool(session.reader._buffer)  # type: ignore[attr-defined]
 
 
 def _refuse_injection(session: Session) -> bool:
@@ -138,7 +137,7 @@ def _refuse_injection(session: Session) -> bool:
         "Dropped a connection from %s: it sent commands in clear after AUTH",
         session.peer,
     )
-    session.stream.writer.transport.abort()
+    session.writer.transport.abort()
     return False
 
 

@@ -10,8 +10,8 @@ MAX_PASSWORD_LENGTH = 16
 """Hikvision cameras have room for 16 bytes (NET_DVR_FTPCFG in the device SDK)."""
 
 _ALPHABET = string.ascii_letters + string.digits
-_N, _R, _P = 1 << 14, 8, 1
-"""scrypt (RFC 7914): 16 MiB and some 50 ms for each guess."""
+_N, _R, _P = 1 << 13, 8, 2
+"""scrypt (RFC 7914): 8 MiB and some 50 ms for each guess."""
 
 
 def generate_password() -> str:
@@ -22,15 +22,17 @@ def generate_password() -> str:
 def hash_password(password: str) -> str:
     """Return the hash to keep instead of the password (blocking, some 50 ms)."""
     salt = secrets.token_bytes(16)
-    digest = _scrypt(password, salt)
-    return f"scrypt${b64encode(salt).decode()}${b64encode(digest).decode()}"
+    digest = _scrypt(password, salt, _N, _R, _P)
+    encoded = "$".join(b64encode(part).decode() for part in (salt, digest))
+    return f"scrypt${_N}${_R}${_P}${encoded}"
 
 
 def verify_password(password: str, password_hash: str) -> bool:
     """Tell whether a password fits a hash (blocking, some 50 ms)."""
-    _, salt, digest = password_hash.split("$")
-    return hmac.compare_digest(_scrypt(password, b64decode(salt)), b64decode(digest))
+    _, n, r, p, salt, digest = password_hash.split("$")
+    found = _scrypt(password, b64decode(salt), int(n), int(r), int(p))
+    return hmac.compare_digest(found, b64decode(digest))
 
 
-def _scrypt(password: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(password.encode(), salt=salt, n=_N, r=_R, p=_P)
+def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+    return hashlib.scrypt(password.encode(), salt=salt, n=n, r=r, p=p)

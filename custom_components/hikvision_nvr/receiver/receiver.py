@@ -49,9 +49,11 @@ class Receiver:
         """Listen. Raises CertificateError, PortInUseError, ReceiverError."""
         settings = self._settings
         tls = await asyncio.to_thread(load_tls_contexts, settings.certificate)
+        accounts = await asyncio.to_thread(Accounts, self._cameras)
+        self._running.callback(accounts.close)
         first, last = settings.passive_ports
         services = Services(
-            accounts=await asyncio.to_thread(Accounts, self._cameras),
+            accounts=accounts,
             guard=self._guard,
             limits=settings.limits,
             store=self._store,

@@ -1,14 +1,14 @@
-"""The FTPS server: aioftp's dispatcher with sessions of our own.
+"""The FTPS server: aioftp listens, the sessions are our own.
 
-aioftp accepts connections, runs one task for each command and sends the replies in
-order. Everything a camera can ask for is in the tables of the neighbouring modules.
+A session reads a line, carries it out and reads the next. Everything a camera can ask
+for is in the tables of the neighbouring modules.
 """
 
 import asyncio
-import functools
+from contextlib import suppress
 import logging
 import re
-from typing import Any, override
+from typing import override
 
 import aioftp
 
@@ -33,6 +33,19 @@ _ENCODINGS = ("utf-8", "gb18030", "latin-1")
 _GONE, _TOO_LONG, _TIMED_OUT, _UNKNOWN = "is gone", "too long", "timed out", "not known"
 """Events that are handled like commands; no client can send a verb with a space."""
 
+_DURING_TRANSFER = frozenset({"abor", "noop", "stat"})
+"""Commands that do not wait for the transfer before them."""
+
+
+def _after_login(command: Command) -> Command:
+    async def run(session: Session, argument: str) -> bool:
+        if session.camera is None:
+            return await dialogue.login_first(session, argument)
+        return await command(session, argument)
+
+    return run
+
+
 _OPEN_COMMANDS: dict[str, Command] = {
     **login.COMMANDS,
     **dialogue.COMMANDS,
@@ -46,8 +59,9 @@ _LOGIN_COMMANDS: dict[str, Command] = {
     **directory.COMMANDS,
     **transfer.COMMANDS,
 }
-_DURING_TRANSFER = frozenset({"abor", "noop", "stat"})
-"""Commands that do not wait for the transfer before them."""
+_COMMANDS = _OPEN_COMMANDS | {
+    verb: _after_login(command) for verb, command in _LOGIN_COMMANDS.items()
+}
 
 
 class FtpServer(aioftp.Server):
@@ -58,15 +72,7 @@ class FtpServer(aioftp.Server):
         super().__init__()
         self._services = services
         self._implicit_tls = implicit_tls
-        self._sessions: dict[asyncio.StreamWriter, Session] = {}
         self._dispatchers: set[asyncio.Task[None]] = set()
-        commands = _OPEN_COMMANDS | {
-            verb: _after_login(command) for verb, command in _LOGIN_COMMANDS.items()
-        }
-        self.commands_mapping = {
-            verb: functools.partial(self._run, verb, command)
-            for verb, command in commands.items()
-        }
 
     async def listen(self, host: str, port: int) -> None:
         """Start serving. Raises OSError when the port is taken."""
@@ -115,35 +121,45 @@ class FtpServer(aioftp.Server):
         if verdict is not Verdict.ADMITTED:
             await _turn_away(writer, verdict)
             return
-        camera = None
+        session = Session(
+            services=self._services,
+            reader=reader,
+            writer=writer,
+            peer=peer,
+            local=str(writer.get_extra_info("sockname")[0]),
+            started=asyncio.get_running_loop().time(),
+            encrypted=self._implicit_tls,
+            protected=self._implicit_tls,
+        )
         try:
             # Not the listener's own TLS: that would begin before the guard is asked,
             # and keep a certificate that has since been renewed.
-            if self._implicit_tls and not await self._start_tls(writer):
-                return
-            await super().dispatcher(reader, writer)
+            if not self._implicit_tls or await self._start_tls(writer):
+                await self._converse(session)
         finally:
-            session = self._sessions.pop(writer, None)
-            if session is not None:
-                await session.close()
-                camera = session.camera
+            await session.close()
+            camera = session.camera
             if camera is not None:
                 guard.exit(camera.id)
             guard.leave(peer, was_used=camera is not None)
+            writer.close()
 
-    @override
-    async def greeting(self, connection: aioftp.Connection, rest: Any) -> bool:
-        welcome = await super().greeting(connection, rest)
-        self._session(connection.command_connection).ready.set()
-        return welcome
+    async def _converse(self, session: Session) -> None:
+        session.reply(220, "Welcome.")
+        goes_on = True
+        while goes_on:
+            verb, argument = await self._next_command(session)
+            if verb not in _DURING_TRANSFER:
+                await session.transfer_done()
+            try:
+                goes_on = await _COMMANDS[verb](session, argument)
+            except Exception:
+                _LOGGER.exception("%s: %s failed", session.name, verb)
+                session.reply(451, "The command failed.")
+            with suppress(OSError):
+                await session.writer.drain()
 
-    @override
-    async def parse_command(
-        self, stream: aioftp.StreamIO, censor_commands: Any = ()
-    ) -> tuple[str, str]:
-        session = self._session(stream)
-        await session.ready.wait()
-        session.ready.clear()
+    async def _next_command(self, session: Session) -> tuple[str, str]:
         try:
             line = await self._read_line(session)
         except TimeoutError:
@@ -157,41 +173,7 @@ class FtpServer(aioftp.Server):
         text = _decode(_TELNET_COMMAND.sub(b"", line)).rstrip("\r\n")
         verb, _, argument = text.partition(" ")
         verb = verb.casefold()
-        if verb not in self.commands_mapping:
-            verb = _UNKNOWN
-        return verb, argument
-
-    @override
-    async def write_response(
-        self, stream: aioftp.StreamIO, code: str, lines: Any = "", list: bool = False
-    ) -> None:
-        *body, tail = lines if not isinstance(lines, str) else (lines,)
-        reply = [f"{code}-{body[0]}"] if body else []
-        reply += body[1:]
-        reply.append(f"{code} {tail}")
-        # A client that does not wait for its answer is no error of ours.
-        try:
-            stream.writer.write("".join(f"{line}\r\n" for line in reply).encode())
-            await stream.writer.drain()
-        except OSError as err:
-            _LOGGER.debug("Reply %s could not be sent: %s", code, err)
-
-    def _session(self, stream: aioftp.StreamIO) -> Session:
-        session = self._sessions.get(stream.writer)
-        if session is None:
-            connection = self.connections[stream]
-            session = Session(
-                services=self._services,
-                stream=stream,
-                peer=connection.client_host,
-                local=connection.server_host,
-                respond=connection.response,
-                started=asyncio.get_running_loop().time(),
-                encrypted=self._implicit_tls,
-                protected=self._implicit_tls,
-            )
-            self._sessions[stream.writer] = session
-        return session
+        return (verb if verb in _COMMANDS else _UNKNOWN), argument
 
     async def _start_tls(self, writer: asyncio.StreamWriter) -> bool:
         try:
@@ -215,26 +197,11 @@ class FtpServer(aioftp.Server):
                 timeout = max(0.0, limits.login_time - age)
             try:
                 async with asyncio.timeout(timeout):
-                    return await session.stream.reader.readline()
+                    return await session.reader.readline()
             except TimeoutError:
                 # A transfer that takes longer than the idle time is not idle.
                 if session.transfer is None or session.transfer.done():
                     raise
-
-    async def _run(
-        self, verb: str, command: Command, connection: aioftp.Connection, argument: str
-    ) -> bool:
-        session = self._session(connection.command_connection)
-        try:
-            if verb not in _DURING_TRANSFER:
-                await session.transfer_done()
-            return await command(session, argument)
-        except Exception:
-            _LOGGER.exception("%s: %s failed", session.name, verb)
-            session.reply(451, "The command failed.")
-            return True
-        finally:
-            session.ready.set()
 
 
 async def _turn_away(writer: asyncio.StreamWriter, verdict: Verdict) -> None:
@@ -243,15 +210,6 @@ async def _turn_away(writer: asyncio.StreamWriter, verdict: Verdict) -> None:
         writer.close()
     else:
         writer.transport.abort()
-
-
-def _after_login(command: Command) -> Command:
-    async def run(session: Session, argument: str) -> bool:
-        if session.camera is None:
-            return await dialogue.login_first(session, argument)
-        return await command(session, argument)
-
-    return run
 
 
 def _decode(line: bytes) -> str:

@@ -2,14 +2,12 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 import ssl
 from typing import Any, Protocol
 import unicodedata
-
-import aioftp
 
 from ..model import Camera, Capture, Limits, Security
 from ..store import Store
@@ -61,19 +59,14 @@ class Services:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Session:
-    """The state of a control connection.
-
-    ``ready`` is set while no command runs, so that commands that arrive together are
-    carried out one after the other.
-    """
+    """The state of a control connection."""
 
     services: Services
-    stream: aioftp.StreamIO
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
     peer: str
     local: str
-    respond: Callable[..., None]
     started: float
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
     encrypted: bool = False
     protected: bool = False
     """PROT P was given (RFC 4217)."""
@@ -88,8 +81,14 @@ class Session:
     transfer: asyncio.Task[None] | None = None
 
     def reply(self, code: int, *lines: str) -> None:
-        """Queue a reply (RFC 959, section 4.2). Control characters are left out."""
-        self.respond(str(code), [printable(line) for line in lines])
+        """Send a reply (RFC 959, section 4.2). Control characters are left out."""
+        *body, last = (printable(line) for line in lines)
+        if body:
+            body[0] = f"{code}-{body[0]}"
+        reply = "".join(f"{line}\r\n" for line in (*body, f"{code} {last}"))
+        # A client that does not wait for its answer is no error of ours.
+        if not self.writer.is_closing():
+            self.writer.write(reply.encode())
 
     def log_in(self, camera: Camera) -> None:
         """Go on as this camera."""

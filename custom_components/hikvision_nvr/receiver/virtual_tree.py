@@ -54,7 +54,7 @@ class VirtualTree:
 
     def rename(self, path: PurePosixPath, new_path: PurePosixPath) -> None:
         """Show a file under another name."""
-        file = self._entries.pop(path)
+        file = self._entries.pop(path, None)
         if file is not None:
             self.add_file(new_path, file)
 

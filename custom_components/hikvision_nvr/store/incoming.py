@@ -42,7 +42,6 @@ class PlacedFile:
     name: str
     size: int
     sha256: str
-    md5: str
     again: bool
     content: Content
 
@@ -74,7 +73,7 @@ class Placement:
                 if not os.path.lexists(path):
                     part.rename(path)
                     break
-            if path.stat().st_size == size and hash_file(path)[0] == sha256:
+            if path.stat().st_size == size and hash_file(path) == sha256:
                 part.unlink()
                 return candidate, True
             number += 1
@@ -122,7 +121,6 @@ class IncomingFile:
         self._part = placement.root / INCOMING / f"{capture_id}.part"
         self._descriptor: int | None = None
         self._sha256 = hashlib.sha256()
-        self._md5 = hashlib.md5(usedforsecurity=False)
         self._buffer: list[bytes] = []
         self._buffered = 0
         self._flushing: asyncio.Future[None] | None = None
@@ -191,7 +189,6 @@ class IncomingFile:
         for block in blocks:
             self._check_space(len(block))
             self._sha256.update(block)
-            self._md5.update(block)
             rest = memoryview(block)
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
@@ -226,7 +223,6 @@ class IncomingFile:
             name=placed,
             size=self.size,
             sha256=sha256,
-            md5=self._md5.hexdigest(),
             again=again,
             content=content,
         )
@@ -239,15 +235,13 @@ class IncomingFile:
         self._part.unlink(missing_ok=True)
 
 
-def hash_file(path: Path) -> tuple[str, str]:
-    """Return a file's SHA-256 and MD5 as hexadecimal text (blocking)."""
+def hash_file(path: Path) -> str:
+    """Return a file's SHA-256 as hexadecimal text (blocking)."""
     sha256 = hashlib.sha256()
-    md5 = hashlib.md5(usedforsecurity=False)
     with path.open("rb", buffering=0) as file:
         while block := file.read(_READ_SIZE):
             sha256.update(block)
-            md5.update(block)
-    return sha256.hexdigest(), md5.hexdigest()
+    return sha256.hexdigest()
 
 
 def storage_error(root: Path, error: OSError) -> StorageError:

@@ -80,7 +80,7 @@ def _read(day: date, camera: str, path: Path, describe: Describe) -> Capture | N
         status = path.lstat()
         if path.is_symlink() or not path.is_file() or path.name.startswith("."):
             return None
-        sha256, md5 = hash_file(path)
+        sha256 = hash_file(path)
         with path.open("rb") as file:
             content = inspect(file.fileno(), status.st_size, path.suffix)
     except OSError as err:
@@ -95,7 +95,6 @@ def _read(day: date, camera: str, path: Path, describe: Describe) -> Capture | N
         name=path.name,
         size=status.st_size,
         sha256=sha256,
-        md5=md5,
         kind=sighting.kind,
         type=sighting.type,
         raw_type=sighting.raw_type,

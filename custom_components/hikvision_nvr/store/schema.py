@@ -19,7 +19,6 @@ _VERSIONS = (
         name TEXT NOT NULL,
         size INTEGER NOT NULL,
         sha256 TEXT NOT NULL,
-        md5 TEXT NOT NULL,
         kind TEXT NOT NULL,
         type TEXT,
         raw_type TEXT,

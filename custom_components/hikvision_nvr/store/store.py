@@ -23,7 +23,7 @@ from .rows import delete_capture, insert_capture, update_capture
 from .uploads import UploadQueue, insert_upload
 
 _LOGGER = logging.getLogger(__name__)
-_FILE_THREADS = 8
+_FILE_THREADS = 4
 _HOLD_TIME = timedelta(minutes=10)
 """How long a file with a temporary name waits for its final one."""
 _RECOVERY_MARGIN = 2 * 24 * 3600.0
@@ -151,7 +151,6 @@ class Store:
             name=placed.name,
             size=placed.size,
             sha256=placed.sha256,
-            md5=placed.md5,
             kind=sighting.kind,
             type=sighting.type,
             raw_type=sighting.raw_type,

@@ -1,0 +1,229 @@
+"""Issues: what only the owner can put right, for Home Assistant's list of repairs."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.const import CONF_HOST
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.event import async_track_time_interval
+from homeassistant.util import dt as dt_util
+
+from .const import (
+    CONF_BUCKET,
+    CONF_S3,
+    CONF_SILENT_HOURS,
+    DEFAULT_SILENT_HOURS,
+    DOMAIN,
+    LOGGER,
+)
+from .errors import BucketNotFoundError, ClockSkewError, OffsiteAccessDeniedError
+from .model import Ban, RecorderStatus
+from .receiver.certificate import expires
+from .settings import is_plain, own_certificate
+
+LOOK_INTERVAL = timedelta(minutes=5)
+CERTIFICATE_INTERVAL = timedelta(days=1)
+RENEWAL_TIME = timedelta(days=21)
+LARGE_OFFSET = 60.0
+"""Seconds that a picture may take to arrive; more is a wrong clock."""
+MOST_BANS = 10
+"""The newest bans: whoever attacks must not fill the list of repairs."""
+
+_OFFSITE_ERRORS = (
+    BucketNotFoundError.key,
+    OffsiteAccessDeniedError.key,
+    ClockSkewError.key,
+)
+"""Those that do not pass by themselves; for refused keys there is a dialog."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """An issue as it should be shown. One that can be fixed has data for its flow."""
+
+    key: str
+    about: str
+    placeholders: dict[str, str]
+    severity: ir.IssueSeverity = ir.IssueSeverity.WARNING
+    data: dict[str, str | int | float | None] | None = None
+
+    @property
+    def id(self) -> str:
+        """What tells one issue from another."""
+        return f"{self.key}_{self.about}"
+
+
+class RecorderIssues:
+    """Keeps the list of repairs up to date for one recorder and its cameras."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        cameras: Mapping[str, ConfigSubentry],
+    ) -> None:
+        """Show nothing yet."""
+        self._hass = hass
+        self._entry = entry
+        self._cameras = cameras
+        self._started: datetime | None = None
+        self._status: RecorderStatus | None = None
+        self._expires: datetime | None = None
+        self._shown: set[str] = set()
+
+    async def async_start(self) -> CALLBACK_TYPE:
+        """Show what there is, from now on. Returns what ends it and clears the list."""
+        self._started = dt_util.utcnow()
+        timers = [
+            async_track_time_interval(
+                self._hass, look, interval, cancel_on_shutdown=True
+            )
+            for look, interval in (
+                (self._async_look, LOOK_INTERVAL),
+                (self._async_look_at_certificate, CERTIFICATE_INTERVAL),
+            )
+        ]
+
+        @callback
+        def stop() -> None:
+            self._started = None
+            for cancel in timers:
+                cancel()
+            self._async_show([])
+
+        await self._async_look_at_certificate(self._started)
+        return stop
+
+    @callback
+    def async_status(self, status: RecorderStatus) -> None:
+        """Show what the recorder's new status means."""
+        self._status = status
+        self._async_look(dt_util.utcnow())
+
+    @callback
+    def _async_look(self, now: datetime) -> None:
+        """Show what is wrong now."""
+        if self._started is not None:
+            self._async_show(list(self._wrong(now, self._started)))
+
+    async def _async_look_at_certificate(self, now: datetime) -> None:
+        """Find out when the owner's own certificate expires."""
+        if certificate := own_certificate(self._entry.data):
+            try:
+                self._expires = await self._hass.async_add_executor_job(
+                    expires, certificate
+                )
+            except (OSError, ValueError) as err:
+                # The receiver goes on with what it has read, and says so.
+                LOGGER.debug("When the certificate expires is unknown: %s", err)
+        self._async_look(now)
+
+    @callback
+    def _async_show(self, issues: list[Issue]) -> None:
+        """Show these issues and no others."""
+        for issue in issues:
+            ir.async_create_issue(
+                self._hass,
+                DOMAIN,
+                issue.id,
+                data=issue.data,
+                is_fixable=issue.data is not None,
+                severity=issue.severity,
+                translation_key=issue.key,
+                translation_placeholders=issue.placeholders,
+            )
+        ids = {issue.id for issue in issues}
+        for issue_id in self._shown - ids:
+            ir.async_delete_issue(self._hass, DOMAIN, issue_id)
+        self._shown = ids
+
+    def _wrong(self, now: datetime, started: datetime) -> Iterator[Issue]:
+        """Yield what is wrong."""
+        for camera in self._cameras.values():
+            if is_plain(camera.data):
+                yield Issue(
+                    key="plain_ftp",
+                    about=camera.subentry_id,
+                    placeholders={
+                        "camera": camera.title,
+                        "address": camera.data[CONF_HOST],
+                    },
+                )
+        if self._expires is not None and self._expires - now < RENEWAL_TIME:
+            yield self._certificate_expiring(now, self._expires)
+        if self._status is not None:
+            yield from self._wrong_with_cameras(self._status, now, started)
+            yield from map(self._banned, self._status.receiver.bans[-MOST_BANS:])
+            if self._status.offsite_error in _OFFSITE_ERRORS:
+                yield self._offsite(self._status.offsite_error)
+
+    def _wrong_with_cameras(
+        self, status: RecorderStatus, now: datetime, started: datetime
+    ) -> Iterator[Issue]:
+        """Yield which cameras are silent, and whose clocks are wrong."""
+        for camera_id, camera_status in status.cameras.items():
+            camera = self._cameras[camera_id]
+            hours: int = camera.data.get(CONF_SILENT_HOURS, DEFAULT_SILENT_HOURS)
+            silence = now - (camera_status.last_seen or started)
+            if hours and silence >= timedelta(hours=hours):
+                yield Issue(
+                    key="camera_silent",
+                    about=camera_id,
+                    placeholders={"camera": camera.title, "hours": str(hours)},
+                )
+            offset = camera_status.clock_offset
+            if offset is not None and abs(offset) > LARGE_OFFSET:
+                yield Issue(
+                    key="clock_offset_large",
+                    about=camera_id,
+                    placeholders={"camera": camera.title, "offset": _clock(offset)},
+                )
+
+    def _certificate_expiring(self, now: datetime, end: datetime) -> Issue:
+        """Return the issue of the owner's own certificate."""
+        return Issue(
+            key="certificate_expiring",
+            about=self._entry.entry_id,
+            placeholders={
+                "recorder": self._entry.title,
+                "date": dt_util.as_local(end).date().isoformat(),
+            },
+            severity=(
+                ir.IssueSeverity.ERROR if end <= now else ir.IssueSeverity.WARNING
+            ),
+        )
+
+    def _banned(self, ban: Ban) -> Issue:
+        """Return the issue of an address that is banned."""
+        return Issue(
+            key="address_banned",
+            about=f"{self._entry.entry_id}_{ban.address}",
+            placeholders={
+                "recorder": self._entry.title,
+                "address": ban.address,
+                "until": dt_util.as_local(ban.until).strftime("%H:%M"),
+            },
+            data={"entry_id": self._entry.entry_id, "address": ban.address},
+        )
+
+    def _offsite(self, key: str) -> Issue:
+        """Return the issue of a bucket that cannot be used."""
+        return Issue(
+            key=key,
+            about=self._entry.entry_id,
+            placeholders={
+                "recorder": self._entry.title,
+                "bucket": self._entry.data[CONF_S3][CONF_BUCKET],
+            },
+            severity=ir.IssueSeverity.ERROR,
+        )
+
+
+def _clock(seconds: float) -> str:
+    """Return hours, minutes and seconds, with a minus for a clock that is fast."""
+    minutes, second = divmod(round(abs(seconds)), 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{'-' if seconds < 0 else ''}{hour}:{minute:02}:{second:02}"

@@ -1,0 +1,47 @@
+"""Repairs: what can be put right from the list of repairs itself."""
+
+from typing import override
+
+from homeassistant.components.repairs import (
+    ConfirmRepairFlow,
+    RepairsFlow,
+    RepairsFlowResult,
+)
+from homeassistant.core import HomeAssistant
+
+from .errors import NotRunningError
+from .files import async_loaded_recorder
+
+
+class LiftBanFlow(ConfirmRepairFlow):
+    """Lets a banned address connect again, once the owner confirms it."""
+
+    def __init__(self, entry_id: str, address: str) -> None:
+        """Remember who was banned, and by which recorder."""
+        self._entry_id = entry_id
+        self._address = address
+
+    @override
+    async def async_step_confirm(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Ask, then lift the ban."""
+        if user_input is not None:
+            recorder = async_loaded_recorder(self.hass, self._entry_id)
+            if recorder is None:
+                return self.async_abort(reason="not_running")
+            try:
+                await recorder.async_lift_ban(self._address)
+            except NotRunningError:
+                return self.async_abort(reason="not_running")
+        return await super().async_step_confirm(user_input)
+
+
+async def async_create_fix_flow(
+    hass: HomeAssistant,
+    issue_id: str,
+    data: dict[str, str | int | float | None] | None,
+) -> RepairsFlow:
+    """Return the flow of an issue that can be fixed: a ban."""
+    assert data is not None
+    return LiftBanFlow(str(data["entry_id"]), str(data["address"]))

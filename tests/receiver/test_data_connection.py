@@ -1,0 +1,68 @@
+"""A data connection that nobody wants any more is closed, whenever that turns out."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+import gc
+from typing import Any
+
+import pytest
+
+from custom_components.hikvision_nvr.receiver import data_connection
+from custom_components.hikvision_nvr.receiver.data_connection import PassivePorts
+
+from .conftest import HOST
+
+
+async def answer_to_a_call(port: int) -> bytes:
+    """Connect, and return what comes before the end of the connection."""
+    reader, writer = await asyncio.open_connection(HOST, port)
+    try:
+        async with asyncio.timeout(5):
+            with suppress(ConnectionResetError):
+                return await reader.read()
+        return b""
+    finally:
+        writer.close()
+
+
+def when_called(monkeypatch: pytest.MonkeyPatch, then: Callable[[], object]) -> None:
+    """Do something right after a call was taken, before its handshake begins."""
+    create_task = asyncio.create_task
+
+    def create[T](work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        asyncio.get_running_loop().call_soon(then)
+        return create_task(work)
+
+    monkeypatch.setattr(data_connection.asyncio, "create_task", create)
+
+
+async def test_closed_in_the_moment_of_the_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listener = PassivePorts([0]).listen(HOST, HOST, None)
+    when_called(monkeypatch, listener.close)
+    assert await answer_to_a_call(listener.port) == b""
+    # A connection that was only forgotten is reported when it is collected.
+    gc.collect()
+
+
+async def test_given_up_in_the_moment_of_the_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: faults.append(context)
+    )
+    listener = PassivePorts([0]).listen(HOST, HOST, None)
+    waiting = asyncio.create_task(listener.accept(5))
+    await asyncio.sleep(0)
+    when_called(monkeypatch, waiting.cancel)
+    try:
+        assert await answer_to_a_call(listener.port) == b""
+    finally:
+        listener.close()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    gc.collect()
+    assert faults == []
