@@ -55,14 +55,14 @@ async def test_given_up_in_the_moment_of_the_call(
         lambda _, context: faults.append(context)
     )
     listener = PassivePorts([0]).listen(HOST, HOST, None)
-    waiting = asyncio.create_task(listener.accept(5))
+    create_task = asyncio.create_task
+    waiting = create_task(listener.accept(5))
     await asyncio.sleep(0)
     when_called(monkeypatch, waiting.cancel)
-    try:
-        assert await answer_to_a_call(listener.port) == b""
-    finally:
-        listener.close()
+    answer = create_task(answer_to_a_call(listener.port))
     with pytest.raises(asyncio.CancelledError):
         await waiting
+    listener.close()
+    assert await answer == b""
     gc.collect()
     assert faults == []
