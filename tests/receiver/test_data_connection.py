@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 import gc
+import ssl
 from typing import Any
 
 import pytest
@@ -26,30 +27,26 @@ async def answer_to_a_call(port: int) -> bytes:
         writer.close()
 
 
-def when_called(monkeypatch: pytest.MonkeyPatch, then: Callable[[], object]) -> None:
-    """Do something right after a call was taken, before its handshake begins."""
-    create_task = asyncio.create_task
+def when_called(listener: PassiveListener, then: Callable[[], object]) -> None:
+    """Do something right after a call was taken, before anything else can run."""
 
-    def create[T](work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        asyncio.get_running_loop().call_soon(then)
-        return create_task(work)
+    def call() -> None:
+        listener._callable()
+        then()
 
-    monkeypatch.setattr(data_connection.asyncio, "create_task", create)
+    assert listener._listener is not None
+    asyncio.get_running_loop().add_reader(listener._listener, call)
 
 
-async def test_closed_in_the_moment_of_the_call(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_closed_in_the_moment_of_the_call() -> None:
     listener = PassivePorts([0]).listen(HOST, HOST, None)
-    when_called(monkeypatch, listener.close)
+    when_called(listener.close)
     assert await answer_to_a_call(listener.port) == b""
     # A connection that was only forgotten is reported when it is collected.
     gc.collect()
 
 
-async def test_given_up_in_the_moment_of_the_call(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_given_up_in_the_moment_of_the_call() -> None:
     faults: list[object] = []
     asyncio.get_running_loop().set_exception_handler(
         lambda _, context: faults.append(context)
@@ -64,5 +61,26 @@ async def test_given_up_in_the_moment_of_the_call(
         await waiting
     listener.close()
     assert await answer == b""
+    gc.collect()
+    assert faults == []
+
+
+async def test_handshake_that_fails_and_that_nobody_waits_for() -> None:
+    """A camera that speaks no TLS, and asks for another port at once."""
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: faults.append(context)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    listener = PassivePorts([0]).listen(HOST, HOST, context)
+    reader, writer = await asyncio.open_connection(HOST, listener.port)
+    writer.write(b"no TLS at all\r\n")
+    async with asyncio.timeout(5):
+        with suppress(ConnectionResetError):
+            await reader.read()
+    writer.close()
+    listener.close()
+    del listener
+    await asyncio.sleep(0)
     gc.collect()
     assert faults == []
