@@ -27,26 +27,30 @@ async def answer_to_a_call(port: int) -> bytes:
         writer.close()
 
 
-def when_called(listener: PassiveListener, then: Callable[[], object]) -> None:
-    """Do something right after a call was taken, before anything else can run."""
+def when_called(monkeypatch: pytest.MonkeyPatch, then: Callable[[], object]) -> None:
+    """Do something right after a call was taken, before its handshake begins."""
+    create_task = asyncio.create_task
 
-    def call() -> None:
-        listener._callable()
-        then()
+    def create[T](work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        asyncio.get_running_loop().call_soon(then)
+        return create_task(work)
 
-    assert listener._listener is not None
-    asyncio.get_running_loop().add_reader(listener._listener, call)
+    monkeypatch.setattr(data_connection.asyncio, "create_task", create)
 
 
-async def test_closed_in_the_moment_of_the_call() -> None:
+async def test_closed_in_the_moment_of_the_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     listener = PassivePorts([0]).listen(HOST, HOST, None)
-    when_called(listener.close)
+    when_called(monkeypatch, listener.close)
     assert await answer_to_a_call(listener.port) == b""
     # A connection that was only forgotten is reported when it is collected.
     gc.collect()
 
 
-async def test_given_up_in_the_moment_of_the_call() -> None:
+async def test_given_up_in_the_moment_of_the_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     faults: list[object] = []
     asyncio.get_running_loop().set_exception_handler(
         lambda _, context: faults.append(context)
