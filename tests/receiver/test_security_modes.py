@@ -228,6 +228,28 @@ async def test_nothing_of_a_plain_session_reaches_an_encrypted_one(
     await run(attempt)
 
 
+async def test_login_in_clear_ends_with_encryption(make_site: MakeSite) -> None:
+    """RFC 2228: AUTH begins anew, for the login and for what it had prepared."""
+    site = await make_site(a_camera(security=Security.PLAIN, address=HOST))
+
+    def attempt() -> None:
+        client = connect(site.port)
+        client.sendcmd(f"USER {USERNAME}")
+        client.sendcmd(f"PASS {PASSWORD}")
+        client.sendcmd("PASV")
+        client.auth()
+        with pytest.raises(ftplib.error_perm, match="530"):
+            client.sendcmd("PWD")
+        client.login(USERNAME, PASSWORD, secure=False)
+        client.prot_p()
+        with pytest.raises(ftplib.error_temp, match="425"):
+            client.sendcmd(f"STOR {NAME}")
+        client.quit()
+
+    await run(attempt)
+    assert site.receiver.status().connected_cameras == 0
+
+
 async def test_tls_session_tickets_of_the_control_channel_do_not_open_data(
     site: Site,
 ) -> None:

@@ -37,6 +37,24 @@ async def test_file_that_a_crash_left_without_a_row_is_added(
     assert await store.recover(describe) == 0
 
 
+async def test_crash_in_the_middle_of_a_rename_leaves_one_capture(
+    open_store: OpenStore, root: Path
+) -> None:
+    store = await open_store()
+    held = await keep(store, b"evidence", "a.jpg.tmp")
+    other = await keep(store, b"other", "b.jpg")
+    # What Store.rename has done when the row is still the old one.
+    store.path(held).rename(root / "front/2026-11-22/a.jpg")
+    store = await open_store()
+    assert await store.recover(describe) == 1
+    captures = await store.captures.on_day("front", DAY)
+    assert {(capture.id, capture.name) for capture in captures} == {
+        (held.id, "a.jpg"),
+        (other.id, "b.jpg"),
+    }
+    assert (await store.uploads.backlog()).files == 2
+
+
 async def test_half_an_upload_is_deleted_at_the_start(
     open_store: OpenStore, root: Path
 ) -> None:

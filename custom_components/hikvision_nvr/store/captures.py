@@ -28,6 +28,10 @@ class CaptureCatalogue:
         )
         return rows[0] if rows else None
 
+    async def with_content(self, camera: str, sha256: str) -> list[Capture]:
+        """Return the camera's captures with this content."""
+        return await self._select("camera = ? AND sha256 = ?", (camera, sha256))
+
     async def latest_snapshot(self, camera: str) -> Capture | None:
         """Return the camera's newest whole snapshot by event time, or None."""
         rows = await self._select(

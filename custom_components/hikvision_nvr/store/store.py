@@ -17,6 +17,7 @@ from ..model import Capture, Describe, Sighting
 from .captures import CaptureCatalogue
 from .catalogue import Catalogue
 from .incoming import IncomingFile, Placement, storage_error
+from .names import is_temporary_name
 from .recovery import UnknownFile, find_unknown_files, read_unknown_file
 from .root import StorageRoot
 from .rows import delete_capture, insert_capture, update_capture
@@ -248,7 +249,7 @@ class Store:
         while self._unknown:
             capture = await read_unknown_file(self._unknown[0], describe, self._pool)
             if capture is not None:
-                await self._add(capture, capture.name)
+                await self._adopt(capture)
                 added += 1
             del self._unknown[0]
         await self._remember("recovered", str(started))
@@ -257,6 +258,18 @@ class Store:
                 "Added %d files to the catalogue that it did not know", added
             )
         return added
+
+    async def _adopt(self, capture: Capture) -> None:
+        for known in await self.captures.with_content(capture.camera, capture.sha256):
+            moved = is_temporary_name(known.name) and not await self._run(
+                self.path(known).exists
+            )
+            if moved:
+                # A crash came between the file's final name and its row.
+                capture = replace(capture, id=known.id, arrived=known.arrived)
+                await self._catalogue.write(partial(self._update, capture))
+                return
+        await self._add(capture, capture.name)
 
     async def _find_unknown(self) -> list[UnknownFile]:
         recovered = await self._meta("recovered")
