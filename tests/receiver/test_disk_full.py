@@ -209,7 +209,6 @@ def test_files_that_fill_the_disk_themselves(tmp_path: Path) -> None:
         disk.check(acknowledged)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no limits there")
 def test_file_that_the_kernel_refuses_to_write(tmp_path: Path) -> None:
     """Without a disk of our own: the process may write no file above 1 MiB."""
     folder = tmp_path / "receiver"

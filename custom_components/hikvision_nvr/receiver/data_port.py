@@ -3,7 +3,7 @@
 import logging
 
 from .addresses import parse_address
-from .data_connection import ActiveConnection, PassiveListener
+from .data_source import ActiveConnection, PassiveListener
 from .session import Session
 
 _LOGGER = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from ..model import Camera, ReceiverSettings, ReceiverStatus
 from ..store import Store
 from .accounts import Accounts
 from .certificate import TlsContexts, certificate_state, load_tls_contexts
-from .data_connection import PassivePorts
+from .data_source import PassivePorts
 from .guard import Guard
 from .server import FtpServer
 from .session import Deliveries, Services

@@ -14,7 +14,7 @@ from ..store import Store
 from ..store.incoming import IncomingFile
 from .accounts import Accounts
 from .certificate import TlsContexts
-from .data_connection import DataSource, PassivePorts
+from .data_source import DataSource, PassivePorts
 from .guard import Guard
 from .virtual_tree import ROOT, VirtualTree
 

@@ -10,7 +10,8 @@ from ..errors import StorageError
 from ..model import Camera, Limits
 from ..store import upload_name
 from ..store.incoming import IncomingFile
-from .data_connection import DataConnection, DataSource
+from .data_connection import DataConnection
+from .data_source import DataSource
 from .session import Session, printable
 from .virtual_tree import DeliveredFile
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from custom_components.hikvision_nvr.receiver import data_connection
-from custom_components.hikvision_nvr.receiver.data_connection import PassivePorts
+from custom_components.hikvision_nvr.receiver import data_source
+from custom_components.hikvision_nvr.receiver.data_source import PassivePorts
 
 from .conftest import HOST
 
@@ -35,7 +35,7 @@ def when_called(monkeypatch: pytest.MonkeyPatch, then: Callable[[], object]) -> 
         asyncio.get_running_loop().call_soon(then)
         return create_task(work)
 
-    monkeypatch.setattr(data_connection.asyncio, "create_task", create)
+    monkeypatch.setattr(data_source.asyncio, "create_task", create)
 
 
 async def test_closed_in_the_moment_of_the_call(
