@@ -18,6 +18,7 @@ import uuid
 from ..model import Capture, Describe
 from .captures import CaptureCatalogue
 from .content import inspect
+from .describe import describe_capture
 from .incoming import hash_file
 from .names import RESERVED_FOLDERS
 
@@ -87,25 +88,16 @@ def _read(day: date, camera: str, path: Path, describe: Describe) -> Capture | N
         _LOGGER.warning("Cannot read %s: %s", path, err)
         return None
     arrived = datetime.fromtimestamp(status.st_mtime, UTC)
-    sighting = describe(camera, path.name, arrived)
-    return Capture(
-        id=uuid.uuid4().hex,
+    return describe_capture(
+        uuid.uuid4().hex,
         camera=camera,
         day=day,
         name=path.name,
         size=status.st_size,
         sha256=sha256,
-        kind=sighting.kind,
-        type=sighting.type,
-        raw_type=sighting.raw_type,
-        channel=sighting.channel,
-        event_time=sighting.event_time,
+        sighting=describe(camera, path.name, arrived),
+        content=content,
         arrived=arrived,
-        detection_id=None,
-        complete=content.complete,
-        width=content.width,
-        height=content.height,
-        name_time=sighting.name_time,
     )
 
 

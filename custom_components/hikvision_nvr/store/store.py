@@ -16,6 +16,7 @@ from ..errors import StorageError
 from ..model import Capture, Describe, Sighting
 from .captures import CaptureCatalogue
 from .catalogue import Catalogue
+from .describe import describe_capture
 from .incoming import IncomingFile, Placement, storage_error
 from .names import is_temporary_name
 from .recovery import UnknownFile, find_unknown_files, read_unknown_file
@@ -145,24 +146,17 @@ class Store:
         """
         day = self._day(sighting)
         placed = await incoming.place(camera, day, name)
-        capture = Capture(
-            id=incoming.id,
+        capture = describe_capture(
+            incoming.id,
             camera=camera,
             day=day,
             name=placed.name,
             size=placed.size,
             sha256=placed.sha256,
-            kind=sighting.kind,
-            type=sighting.type,
-            raw_type=sighting.raw_type,
-            channel=sighting.channel,
-            event_time=sighting.event_time,
+            sighting=sighting,
+            content=placed.content,
             arrived=arrived,
             detection_id=detection_id,
-            complete=placed.content.complete,
-            width=placed.content.width,
-            height=placed.content.height,
-            name_time=sighting.name_time,
         )
         if placed.again:
             known = await self.captures.at(camera, day, placed.name)
