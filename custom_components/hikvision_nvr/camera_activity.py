@@ -21,9 +21,9 @@ class CameraActivity:
         self._tested: dict[str, datetime] = {}
         self._clocks: defaultdict[str, CameraClock] = defaultdict(CameraClock)
 
-    def seen(self, camera: Camera) -> None:
-        """Note that a camera has logged in or delivered."""
-        self._seen[camera.id] = datetime.now(UTC)
+    def seen(self, camera: Camera, when: datetime | None = None) -> None:
+        """Note that a camera has logged in or delivered, now if it is not said when."""
+        self._seen[camera.id] = when or datetime.now(UTC)
         self._on_change()
 
     def tested(self, camera: Camera) -> None:

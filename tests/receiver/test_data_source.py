@@ -1,7 +1,7 @@
 """A data connection that nobody wants any more is closed, whenever that turns out."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 import gc
 import ssl
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from custom_components.hikvision_nvr.receiver import data_source
+from custom_components.hikvision_nvr.receiver.data_connection import DataConnection
 from custom_components.hikvision_nvr.receiver.data_source import PassivePorts
 
 from .conftest import HOST
@@ -28,14 +29,13 @@ async def answer_to_a_call(port: int) -> bytes:
 
 
 def when_called(monkeypatch: pytest.MonkeyPatch, then: Callable[[], object]) -> None:
-    """Do something right after a call was taken, before its handshake begins."""
-    create_task = asyncio.create_task
+    """Do something right after a call was taken, before anybody hears of it."""
 
-    def create[T](work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    def take(*call: Any) -> DataConnection:
         asyncio.get_running_loop().call_soon(then)
-        return create_task(work)
+        return DataConnection(*call)
 
-    monkeypatch.setattr(data_source.asyncio, "create_task", create)
+    monkeypatch.setattr(data_source, "DataConnection", take)
 
 
 async def test_closed_in_the_moment_of_the_call(
@@ -56,11 +56,10 @@ async def test_given_up_in_the_moment_of_the_call(
         lambda _, context: faults.append(context)
     )
     listener = PassivePorts([0]).listen(HOST, HOST, None)
-    create_task = asyncio.create_task
-    waiting = create_task(listener.accept(5))
+    waiting = asyncio.create_task(listener.accept(5))
     await asyncio.sleep(0)
     when_called(monkeypatch, waiting.cancel)
-    answer = create_task(answer_to_a_call(listener.port))
+    answer = asyncio.create_task(answer_to_a_call(listener.port))
     with pytest.raises(asyncio.CancelledError):
         await waiting
     listener.close()

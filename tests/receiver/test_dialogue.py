@@ -1,11 +1,12 @@
 """Commands that cameras are known to send, and what they must hear."""
 
+from dataclasses import replace
 import ftplib
 import io
 
 import pytest
 
-from .conftest import JPEG, Site, login, run
+from .conftest import JPEG, QUICK, MakeSite, Site, connect, login, run
 
 
 @pytest.mark.parametrize(
@@ -110,3 +111,23 @@ async def test_delivered_files_are_seen_by_their_camera(site: Site) -> None:
         later.quit()
 
     await run(attempt)
+
+
+async def test_client_that_never_reads_its_replies_is_dropped(
+    make_site: MakeSite,
+) -> None:
+    """Its replies must not fill the memory, nor its session stay for ever."""
+    site = await make_site(limits=replace(QUICK, idle_time=0.5))
+
+    def flood() -> int:
+        client = connect(site.port)
+        assert client.sock is not None
+        sent = 0
+        # Many times what the buffers of both ends can hold.
+        with pytest.raises(ConnectionError):
+            while sent < 256 << 20:
+                sent += client.sock.send(b"FEAT\r\n" * 1000)
+        client.close()
+        return sent
+
+    assert 0 < await run(flood) < 64 << 20

@@ -25,7 +25,7 @@ COMMANDS = int(os.environ.get("FUZZ_COMMANDS", "100000"))
 CLIENTS = 6
 LINES = 250
 """In a session."""
-MAXIMUM_GROWTH = 15 << 20
+MAXIMUM_GROWTH = 8 << 20
 
 VERBS = [
     "ABOR",

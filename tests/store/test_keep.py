@@ -17,7 +17,7 @@ from custom_components.hikvision_nvr.errors import (
 )
 from custom_components.hikvision_nvr.store import Store
 
-from .conftest import EVENT, keep
+from .conftest import EVENT, keep, sighting
 
 type OpenStore = Callable[..., Awaitable[Store]]
 
@@ -72,6 +72,20 @@ async def test_same_bytes_again_are_kept_once(store: Store, root: Path) -> None:
     assert store.used == first.size
     backlog = await store.uploads.backlog()
     assert backlog.files == 1
+
+
+async def test_same_bytes_again_under_a_temporary_name_are_kept_once(
+    store: Store, root: Path
+) -> None:
+    first = await keep(store)
+    held = await keep(store, name="a.jpg.tmp")
+    renamed = await store.rename(
+        held, name="a.jpg", sighting=sighting(), detection_id=None
+    )
+    assert renamed == first
+    assert files(root) == {first.relative_path}
+    assert store.used == first.size
+    assert (await store.uploads.backlog()).files == 1
 
 
 async def test_same_name_with_other_bytes_replaces_nothing(store: Store) -> None:

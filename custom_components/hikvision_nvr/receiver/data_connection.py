@@ -23,10 +23,16 @@ _HANDSHAKE_TIMEOUT = 20.0
 class DataConnection:
     """The bytes of one transfer. A connection that ends is no error, a reset is."""
 
-    def __init__(self, connection: socket.socket, tls: MemoryTls | None) -> None:
-        """Take a connected socket that does not block, and its TLS if encrypted."""
+    def __init__(
+        self, connection: socket.socket, context: ssl.SSLContext | None
+    ) -> None:
+        """Take a connected socket; with a context it is encrypted.
+
+        The server's side of TLS is ours also where we have connected (RFC 4217).
+        """
+        connection.setblocking(False)
         self._socket = connection
-        self._tls = tls
+        self._tls = None if context is None else MemoryTls(context)
         self._loop = asyncio.get_running_loop()
         self._blocks: list[bytes] = []
         self._size = 0
@@ -34,10 +40,19 @@ class DataConnection:
         self._ended = False
         self._reading = False
         self._waiting: asyncio.Future[None] | None = None
-        if tls is not None and tls.incoming.pending:
-            # The first data may have come with the end of the handshake.
-            self._take(tls.incoming.read())
+        self._handshake_timer: asyncio.TimerHandle | None = None
+        if self._tls is not None:
+            self._handshake_timer = self._loop.call_later(
+                _HANDSHAKE_TIMEOUT, self._end, TimeoutError("no TLS handshake")
+            )
         self._resume()
+
+    async def secured(self) -> None:
+        """Wait until the connection can be used. Raises OSError."""
+        while self._handshake_timer is not None and not self._ended:
+            await self._news()
+        if self._tls is not None and not self._tls.established:
+            raise self._error or ConnectionResetError("closed in the TLS handshake")
 
     async def read(self, timeout: float) -> bytes:
         """Return the next bytes, or none at the end.
@@ -47,12 +62,10 @@ class DataConnection:
         """
         before = self._size
         if self._size < _BLOCK_SIZE and not self._ended:
-            self._waiting = self._loop.create_future()
             deadline = self._loop.call_later(timeout, self._wake)
             try:
-                await self._waiting
+                await self._news()
             finally:
-                self._waiting = None
                 deadline.cancel()
             if self._size == before and not self._ended:
                 raise TimeoutError("nothing came")
@@ -67,21 +80,23 @@ class DataConnection:
     async def send(self, data: bytes, timeout: float) -> None:
         """Send everything and close. Raises OSError, TimeoutError after ``timeout``."""
         if self._tls is not None:
-            self._tls.engine.write(data)
-            data = self._tls.outgoing.read()
+            data = self._tls.encrypt(data)
         async with asyncio.timeout(timeout):
             await self._loop.sock_sendall(self._socket, data)
         self.close()
 
     def close(self) -> None:
         """Close the connection, encrypted ones with close_notify."""
-        if self._socket.fileno() >= 0 and self._tls is not None:
+        tls = self._tls
+        if self._socket.fileno() >= 0 and tls is not None and tls.established:
             with suppress(OSError):
-                self._socket.send(self._tls.say_goodbye())
+                self._socket.send(tls.say_goodbye())
         self.abort()
 
     def abort(self) -> None:
         """Close the connection at once."""
+        if self._handshake_timer is not None:
+            self._handshake_timer.cancel()
         if self._socket.fileno() >= 0:
             self._pause()
             self._socket.close()
@@ -115,15 +130,30 @@ class DataConnection:
             self._blocks.append(received)
         else:
             try:
-                goes_on = self._tls.decrypt(received, self._blocks)
+                goes_on = self._tls.receive(received, self._blocks)
             except ssl.SSLError as err:
+                self._answer(self._tls)
                 self._end(err)
                 return
+            self._answer(self._tls)
+            if self._handshake_timer is not None and self._tls.established:
+                self._handshake_timer.cancel()
+                self._handshake_timer = None
+                self._wake()
         self._size += sum(map(len, self._blocks[first:]))
         if not goes_on:
             self._end(None)
         elif self._size >= _BLOCK_SIZE:
             self._wake()
+
+    def _answer(self, tls: MemoryTls) -> None:
+        """Send the server's part of the handshake, or what is wrong with the client's.
+
+        Nothing else is sent before, so the socket has room for these few kilobytes.
+        """
+        if to_send := tls.to_send():
+            with suppress(OSError):
+                self._socket.send(to_send)
 
     def _end(self, error: OSError | None) -> None:
         self._ended = True
@@ -135,27 +165,13 @@ class DataConnection:
             self.abort()
         self._wake()
 
+    async def _news(self) -> None:
+        self._waiting = self._loop.create_future()
+        try:
+            await self._waiting
+        finally:
+            self._waiting = None
+
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
-
-
-async def start_data_connection(
-    connection: socket.socket, context: ssl.SSLContext | None
-) -> DataConnection:
-    """Go on with a connected socket, encrypted with a context.
-
-    The server's side of TLS is ours also where we have connected (RFC 4217). Raises
-    OSError.
-    """
-    connection.setblocking(False)
-    tls = None
-    if context is not None:
-        tls = MemoryTls(context)
-        try:
-            async with asyncio.timeout(_HANDSHAKE_TIMEOUT):
-                await tls.shake_hands(connection)
-        except BaseException:
-            connection.close()
-            raise
-    return DataConnection(connection, tls)

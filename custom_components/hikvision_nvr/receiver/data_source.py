@@ -8,7 +8,7 @@ from functools import partial
 import socket
 import ssl
 
-from .data_connection import DataConnection, start_data_connection
+from .data_connection import DataConnection
 
 
 class PassivePorts:
@@ -62,8 +62,7 @@ class PassiveListener:
         self._context = context
         self._on_close = on_close
         self._loop = asyncio.get_running_loop()
-        self._connecting: asyncio.Task[DataConnection] | None = None
-        self._called: asyncio.Future[None] = self._loop.create_future()
+        self._connection: asyncio.Future[DataConnection] = self._loop.create_future()
         self._loop.add_reader(listener, self._callable)
 
     async def accept(self, timeout: float) -> DataConnection:
@@ -73,18 +72,18 @@ class PassiveListener:
         """
         try:
             async with asyncio.timeout(timeout):
-                await self._called
-                assert self._connecting is not None
-                return await self._connecting
-        finally:
-            self._close_port()
+                connection = await self._connection
+                await connection.secured()
+                return connection
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the port, and the connection that nobody has taken."""
         self._close_port()
-        self._called.cancel()
-        if self._connecting is not None and not self._connecting.cancel():
-            _abort(self._connecting)
+        if not self._connection.cancel() and not self._connection.cancelled():
+            self._connection.result().abort()
 
     def _callable(self) -> None:
         """Take the first connection from the peer; turn all others away."""
@@ -99,11 +98,7 @@ class PassiveListener:
             return
         self._close_port()
         # The peer may speak TLS before it sends the command that wants the data.
-        self._connecting = asyncio.create_task(
-            start_data_connection(connection, self._context)
-        )
-        self._connecting.add_done_callback(partial(_after_handshake, connection))
-        self._called.set_result(None)
+        self._connection.set_result(DataConnection(connection, self._context))
 
     def _close_port(self) -> None:
         if self._listener is not None:
@@ -126,38 +121,30 @@ class ActiveConnection:
 
     async def accept(self, timeout: float) -> DataConnection:
         """Connect. Raises TimeoutError after ``timeout`` seconds, OSError."""
-        connection = _open(self._local)
-        try:
-            connection.bind((self._local, 0))
-            async with asyncio.timeout(timeout):
-                loop = asyncio.get_running_loop()
-                await loop.sock_connect(connection, self._peer)
-                return await start_data_connection(connection, self._context)
-        except BaseException:
-            connection.close()
-            raise
+        async with asyncio.timeout(timeout):
+            data = DataConnection(await self._connect(), self._context)
+            try:
+                await data.secured()
+            except BaseException:
+                data.abort()
+                raise
+            return data
 
     def close(self) -> None:
         """Nothing is open before the transfer."""
 
+    async def _connect(self) -> socket.socket:
+        connection = _open(self._local)
+        try:
+            connection.bind((self._local, 0))
+            await asyncio.get_running_loop().sock_connect(connection, self._peer)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
 
 type DataSource = PassiveListener | ActiveConnection
-
-
-def _after_handshake(
-    connection: socket.socket, connecting: asyncio.Task[DataConnection]
-) -> None:
-    if connecting.cancelled():
-        # A task that is cancelled before it began closes nothing itself.
-        connection.close()
-    else:
-        # Perhaps nobody asks any more how it ended; that is no error of ours.
-        connecting.exception()
-
-
-def _abort(connecting: asyncio.Task[DataConnection]) -> None:
-    if not connecting.cancelled() and connecting.exception() is None:
-        connecting.result().abort()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -6,11 +6,11 @@ import logging
 from pathlib import PurePosixPath
 
 from ..errors import StorageError
-from ..store import upload_name
 from .data_connection import DataConnection
 from .dialogue import Command, answer
 from .session import Session
 from .transfer import start_data_transfer
+from .upload import UnusableNameError, rename
 from .virtual_tree import DeliveredFile
 
 _LOGGER = logging.getLogger(__name__)
@@ -57,33 +57,24 @@ async def rnfr(session: Session, argument: str) -> bool:
 
 
 async def rnto(session: Session, argument: str) -> bool:
-    """Rename a file.
-
-    A file that came under a temporary name gets its final one in the store as well,
-    and becomes a detection now. Any other keeps there the name it arrived under.
-    """
+    """Rename a file."""
     old, session.rename_from = session.rename_from, None
-    file = None if old is None else session.tree.file(old)
-    if old is None or file is None:
+    if old is None:
         session.reply(503, "Use RNFR first.")
         return True
     new = session.tree.resolve(session.directory, argument)
     assert session.camera is not None
     try:
-        upload_name(str(new))
-        if file.capture_id is not None:
-            await session.services.deliveries.rename(
-                session.camera, file.capture_id, str(new)
-            )
-    except ValueError:
+        renamed = await rename(
+            session.services.deliveries, session.camera, session.tree, old, new
+        )
+    except UnusableNameError:
         session.reply(553, "The file needs a name.")
-        return True
     except StorageError as err:
         _LOGGER.error("%s: a file was not renamed: %s", session.name, err)
         session.reply(452, "The file cannot be renamed.")
-        return True
-    session.tree.rename(old, new)
-    session.reply(250, "Renamed.")
+    else:
+        session.reply(*((250, "Renamed.") if renamed else (503, "Use RNFR first.")))
     return True
 
 

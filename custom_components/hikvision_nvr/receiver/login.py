@@ -10,6 +10,21 @@ from .session import Session
 _LOGGER = logging.getLogger(__name__)
 
 _HANDSHAKE_TIMEOUT = 20.0
+"""Seconds: small cameras need several for a key exchange."""
+
+
+async def start_tls(session: Session) -> bool:
+    """Encrypt the control connection; False when that failed."""
+    try:
+        await session.control.start_tls(
+            session.services.tls.control, _HANDSHAKE_TIMEOUT
+        )
+    except OSError as err:
+        _LOGGER.info("%s: TLS handshake failed: %s", session.name, err)
+        session.control.close()
+        return False
+    session.encrypted = True
+    return True
 
 
 async def auth(session: Session, argument: str) -> bool:
@@ -20,25 +35,18 @@ async def auth(session: Session, argument: str) -> bool:
     if argument.upper() not in ("TLS", "TLS-C", "SSL"):
         session.reply(504, "Use AUTH TLS.")
         return True
-    writer = session.writer
-    if _has_more(session):
-        return _refuse_injection(session)
-    session.reply(234, "Proceed with TLS.")
-    await writer.drain()
-    if _has_more(session):
-        return _refuse_injection(session)
-    try:
-        async with asyncio.timeout(_HANDSHAKE_TIMEOUT):
-            await writer.start_tls(
-                session.services.tls.control,
-                ssl_handshake_timeout=_HANDSHAKE_TIMEOUT,
-                ssl_shutdown_timeout=5,
-            )
-    except (OSError, TimeoutError) as err:
-        _LOGGER.info("%s: TLS handshake failed: %s", session.name, err)
-        writer.transport.abort()
+    # What follows in the same segment could be taken for a command that came
+    # encrypted (the class of CVE-2011-0411).
+    if session.control.has_unread:
+        _LOGGER.warning(
+            "Dropped a connection from %s: it sent commands in clear after AUTH",
+            session.peer,
+        )
+        session.control.abort()
         return False
-    session.encrypted = True
+    session.reply(234, "Proceed with TLS.")
+    if not await start_tls(session):
+        return False
     session.start_over(asyncio.get_running_loop().time())
     return True
 
@@ -121,24 +129,6 @@ def _welcome(session: Session, camera: Camera) -> bool:
 
 def _may_log_in(session: Session) -> bool:
     return session.encrypted or session.services.accounts.may_be_plain(session.peer)
-
-
-def _has_more(session: Session) -> bool:
-    """Tell whether bytes in clear follow AUTH.
-
-    What follows in the same segment could be taken for a command that came encrypted
-    (the class of CVE-2011-0411). There is no public way to ask a StreamReader.
-    """
-    return bool(session.reader._buffer)  # type: ignore[attr-defined]
-
-
-def _refuse_injection(session: Session) -> bool:
-    _LOGGER.warning(
-        "Dropped a connection from %s: it sent commands in clear after AUTH",
-        session.peer,
-    )
-    session.writer.transport.abort()
-    return False
 
 
 COMMANDS: dict[str, Command] = {

@@ -1,8 +1,7 @@
 """TLS for bytes in memory, the server's side (RFC 8446)."""
 
-import asyncio
+from collections.abc import Buffer
 from contextlib import suppress
-import socket
 import ssl
 
 RECORD_SIZE = 16 * 1024
@@ -18,40 +17,31 @@ class MemoryTls:
 
     def __init__(self, context: ssl.SSLContext) -> None:
         """Use this context's certificate."""
-        self.incoming = ssl.MemoryBIO()
-        self.outgoing = ssl.MemoryBIO()
-        self.engine = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._engine = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=True
+        )
+        self.established = False
+        """Whether the keys are agreed on."""
 
-    async def shake_hands(self, connection: socket.socket) -> None:
-        """Agree on keys. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        done = False
-        while not done:
-            try:
-                self.engine.do_handshake()
-                done = True
-            except ssl.SSLWantReadError:
-                pass
-            if self.outgoing.pending:
-                await loop.sock_sendall(connection, self.outgoing.read())
-            if not done:
-                received = await loop.sock_recv(connection, RECORD_SIZE)
-                if not received:
-                    raise ConnectionResetError("closed during the TLS handshake")
-                self.incoming.write(received)
+    def receive(self, received: Buffer, blocks: list[bytes]) -> bool:
+        """Take bytes of the peer and append what they say to ``blocks``.
 
-    def decrypt(self, received: bytes, blocks: list[bytes]) -> bool:
-        """Append the plain blocks of received bytes; False when the data has ended.
-
-        An end without close_notify is an end as well: few cameras send it, and files
-        tell by their structure whether they are whole. Raises ssl.SSLError.
+        Empty bytes are the end of the connection. Returns False when the peer has
+        ended, with close_notify or without: few cameras send it, and files tell by
+        their structure whether they are whole. ``to_send`` has an answer then,
+        perhaps. Raises ssl.SSLError.
         """
         if received:
-            self.incoming.write(received)
+            self._incoming.write(received)
         else:
-            self.incoming.write_eof()
+            self._incoming.write_eof()
         try:
-            while block := self.engine.read(RECORD_SIZE):
+            if not self.established:
+                self._engine.do_handshake()
+                self.established = True
+            while block := self._engine.read(RECORD_SIZE):
                 blocks.append(block)
         except ssl.SSLWantReadError:
             return True
@@ -59,8 +49,17 @@ class MemoryTls:
             pass
         return False
 
+    def encrypt(self, data: Buffer) -> bytes:
+        """Return what says ``data`` to the peer. Raises ssl.SSLError."""
+        self._engine.write(data)
+        return self._outgoing.read()
+
+    def to_send(self) -> bytes:
+        """Return what TLS itself has to say to the peer."""
+        return self._outgoing.read()
+
     def say_goodbye(self) -> bytes:
         """Return close_notify; the peer's own is not waited for."""
         with suppress(ssl.SSLError):
-            self.engine.unwrap()
-        return self.outgoing.read()
+            self._engine.unwrap()
+        return self._outgoing.read()

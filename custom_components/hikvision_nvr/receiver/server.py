@@ -5,7 +5,6 @@ for is in the tables of the neighbouring modules.
 """
 
 import asyncio
-from contextlib import suppress
 import logging
 import re
 from typing import override
@@ -13,15 +12,12 @@ from typing import override
 import aioftp
 
 from . import data_port, dialogue, directory, login, transfer
+from .control_connection import ControlConnection
 from .dialogue import Command
 from .guard import Verdict
 from .session import Services, Session
 
 _LOGGER = logging.getLogger(__name__)
-
-_MAX_LINE = 8192
-_HANDSHAKE_TIMEOUT = 20.0
-"""Seconds for TLS on the implicit port."""
 
 _STEPS_TO_DISPATCHER = 5
 """Turns of the loop from an accepted connection to the start of its dispatcher."""
@@ -76,7 +72,7 @@ class FtpServer(aioftp.Server):
 
     async def listen(self, host: str, port: int) -> None:
         """Start serving. Raises OSError when the port is taken."""
-        await self.start(host or None, port, limit=_MAX_LINE)
+        await self.start(host or None, port)
 
     @override
     async def close(self) -> None:
@@ -116,25 +112,26 @@ class FtpServer(aioftp.Server):
         self._dispatchers.add(task)
         task.add_done_callback(self._dispatchers.discard)
         guard = self._services.guard
+        assert isinstance(writer.transport, asyncio.Transport)
+        # At once: nothing may be read before it has taken over.
+        control = ControlConnection(writer.transport)
         peer = str((writer.get_extra_info("peername") or ("",))[0])
         verdict = guard.admit(peer)
         if verdict is not Verdict.ADMITTED:
-            await _turn_away(writer, verdict)
+            _turn_away(control, verdict)
             return
         session = Session(
             services=self._services,
-            reader=reader,
-            writer=writer,
+            control=control,
             peer=peer,
             local=str(writer.get_extra_info("sockname")[0]),
             started=asyncio.get_running_loop().time(),
-            encrypted=self._implicit_tls,
             protected=self._implicit_tls,
         )
         try:
             # Not the listener's own TLS: that would begin before the guard is asked,
             # and keep a certificate that has since been renewed.
-            if not self._implicit_tls or await self._start_tls(writer):
+            if not self._implicit_tls or await login.start_tls(session):
                 await self._converse(session)
         finally:
             await session.close()
@@ -142,7 +139,7 @@ class FtpServer(aioftp.Server):
             if camera is not None:
                 guard.exit(camera.id)
             guard.leave(peer, was_used=camera is not None)
-            writer.close()
+            control.close()
 
     async def _converse(self, session: Session) -> None:
         session.reply(220, "Welcome.")
@@ -156,8 +153,12 @@ class FtpServer(aioftp.Server):
             except Exception:
                 _LOGGER.exception("%s: %s failed", session.name, verb)
                 session.reply(451, "The command failed.")
-            with suppress(OSError):
-                await session.writer.drain()
+            try:
+                await session.control.drain(self._services.limits.idle_time)
+            except TimeoutError:
+                _LOGGER.info("%s does not take its replies", session.name)
+                session.control.abort()
+                return
 
     async def _next_command(self, session: Session) -> tuple[str, str]:
         try:
@@ -175,19 +176,6 @@ class FtpServer(aioftp.Server):
         verb = verb.casefold()
         return (verb if verb in _COMMANDS else _UNKNOWN), argument
 
-    async def _start_tls(self, writer: asyncio.StreamWriter) -> bool:
-        try:
-            await writer.start_tls(
-                self._services.tls.control,
-                ssl_handshake_timeout=_HANDSHAKE_TIMEOUT,
-                ssl_shutdown_timeout=5,
-            )
-        except OSError as err:
-            _LOGGER.info("TLS handshake failed: %s", err)
-            writer.transport.abort()
-            return False
-        return True
-
     async def _read_line(self, session: Session) -> bytes:
         limits = self._services.limits
         while True:
@@ -196,20 +184,19 @@ class FtpServer(aioftp.Server):
                 age = asyncio.get_running_loop().time() - session.started
                 timeout = max(0.0, limits.login_time - age)
             try:
-                async with asyncio.timeout(timeout):
-                    return await session.reader.readline()
+                return await session.control.read_line(timeout)
             except TimeoutError:
                 # A transfer that takes longer than the idle time is not idle.
                 if session.transfer is None or session.transfer.done():
                     raise
 
 
-async def _turn_away(writer: asyncio.StreamWriter, verdict: Verdict) -> None:
+def _turn_away(control: ControlConnection, verdict: Verdict) -> None:
     if verdict is Verdict.TOO_MANY:
-        writer.write(b"421 Too many connections, try again later.\r\n")
-        writer.close()
+        control.write(b"421 Too many connections, try again later.\r\n")
+        control.close()
     else:
-        writer.transport.abort()
+        control.abort()
 
 
 def _decode(line: bytes) -> str:

@@ -14,6 +14,7 @@ from ..store import Store
 from ..store.incoming import IncomingFile
 from .accounts import Accounts
 from .certificate import TlsContexts
+from .control_connection import ControlConnection
 from .data_source import DataSource, PassivePorts
 from .guard import Guard
 from .virtual_tree import ROOT, VirtualTree
@@ -62,8 +63,7 @@ class Session:
     """The state of a control connection."""
 
     services: Services
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
+    control: ControlConnection
     peer: str
     local: str
     started: float
@@ -86,9 +86,7 @@ class Session:
         if body:
             body[0] = f"{code}-{body[0]}"
         reply = "".join(f"{line}\r\n" for line in (*body, f"{code} {last}"))
-        # A client that does not wait for its answer is no error of ours.
-        if not self.writer.is_closing():
-            self.writer.write(reply.encode())
+        self.control.write(reply.encode())
 
     def log_in(self, camera: Camera) -> None:
         """Go on as this camera."""
@@ -112,7 +110,8 @@ class Session:
     async def transfer_done(self) -> None:
         """Wait until no transfer runs."""
         if self.transfer is not None:
-            await asyncio.wait([self.transfer])
+            if not self.transfer.done():
+                await asyncio.wait([self.transfer])
             self.transfer = None
 
     def set_data_source(self, source: DataSource | None) -> None:
@@ -153,4 +152,6 @@ class Session:
 
 def printable(text: str) -> str:
     """Replace what could forge a reply or a line of the log."""
+    if text.isprintable():
+        return text
     return "".join("_" if unicodedata.category(c)[0] == "C" else c for c in text)

@@ -7,19 +7,13 @@ import logging
 from pathlib import PurePosixPath
 
 from ..errors import StorageError
-from ..model import Camera, Limits
-from ..store import upload_name
-from ..store.incoming import IncomingFile
+from ..model import Limits
 from .data_connection import DataConnection
 from .data_source import DataSource
-from .session import Session, printable
-from .virtual_tree import DeliveredFile
+from .session import Session
+from .upload import NoSuchPartError, Pace, TooLargeError, UnusableNameError, Upload
 
 _LOGGER = logging.getLogger(__name__)
-
-
-class _TooLargeError(Exception):
-    """The file is larger than the receiver takes."""
 
 
 async def stor(session: Session, argument: str) -> bool:
@@ -93,25 +87,27 @@ def _start_upload(
 ) -> None:
     camera = session.camera
     assert camera is not None
-    known = session.tree.file(path)
     try:
-        upload_name(str(path))
-    except ValueError:
+        upload = Upload(session.services, camera, session.tree, path)
+        upload.check_part(restart_at)
+    except UnusableNameError:
         session.reply(553, "The file needs a name.")
         return
-    if restart_at and (
-        known is None or known.capture_id is None or known.size < restart_at
-    ):
+    except NoSuchPartError:
         session.reply(554, "There is no such part to go on from.")
         return
 
     async def receive(data: DataConnection) -> None:
-        incoming = session.services.store.receive()
-        if restart_at:
-            assert known is not None
-            assert known.capture_id is not None
-            incoming = await session.services.store.resume(known.capture_id, restart_at)
-        await _receive(session, camera, path, incoming, data)
+        try:
+            await upload.begin(restart_at)
+            await _read_all(data, upload, session.services.limits)
+        except BaseException:
+            await upload.discard()
+            raise
+        if await upload.finish():
+            session.reply(226, "Transfer complete.")
+        else:
+            session.reply(226, "Nothing was sent, nothing was stored.")
 
     start_data_transfer(session, receive, announcement)
 
@@ -135,7 +131,10 @@ async def _transfer(
     except StorageError as err:
         _LOGGER.error("%s: transfer failed: %s", session.name, err)
         session.reply(452, "The file cannot be stored.")
-    except _TooLargeError:
+    except NoSuchPartError:
+        # Another connection of the camera has sent the file anew meanwhile.
+        session.reply(554, "There is no such part to go on from.")
+    except TooLargeError:
         _LOGGER.warning("%s: refused a file that is too large", session.name)
         session.reply(552, "The file is too large.")
     except Exception:
@@ -150,56 +149,12 @@ async def _transfer(
             data.close()
 
 
-async def _receive(
-    session: Session,
-    camera: Camera,
-    path: PurePosixPath,
-    incoming: IncomingFile,
-    data: DataConnection,
-) -> None:
-    services = session.services
-    try:
-        await _read_all(data, incoming, services.limits)
-    except BaseException:
-        await incoming.discard()
-        raise
-    if not incoming.size:
-        await incoming.discard()
-        services.deliveries.seen(camera)
-        session.reply(226, "Nothing was sent, nothing was stored.")
-        return
-    try:
-        capture = await services.deliveries.take(camera, str(path), incoming)
-    except StorageError as err:
-        _LOGGER.error(
-            "%s: %s was not stored: %s", session.name, printable(str(path)), err
-        )
-        session.reply(452, "The file cannot be stored.")
-        return
-    session.tree.add_file(
-        path,
-        DeliveredFile(
-            incoming.size, datetime.now(UTC), None if capture is None else capture.id
-        ),
-    )
-    session.reply(226, "Transfer complete.")
-
-
-async def _read_all(
-    data: DataConnection, incoming: IncomingFile, limits: Limits
-) -> None:
+async def _read_all(data: DataConnection, upload: Upload, limits: Limits) -> None:
     loop = asyncio.get_running_loop()
-    began, received = loop.time(), 0
+    pace = Pace(limits, loop.time())
     while block := await data.read(limits.stall_time):
-        await incoming.write(block)
-        if incoming.size > limits.file_size:
-            raise _TooLargeError
-        received += len(block)
-        # Measured span by span: a slow start does not condemn what follows.
-        if (elapsed := loop.time() - began) >= limits.stall_time:
-            if received < limits.minimum_rate * elapsed:
-                raise TimeoutError("too slow")
-            began, received = loop.time(), 0
+        await upload.write(block)
+        pace.count(len(block), loop.time())
 
 
 COMMANDS = {

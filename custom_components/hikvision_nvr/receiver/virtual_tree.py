@@ -32,16 +32,21 @@ class VirtualTree:
     @staticmethod
     def resolve(current: PurePosixPath, path: str) -> PurePosixPath:
         """Return the absolute path; ``..`` ends at the root."""
-        resolved = ROOT
-        for part in (current / path.replace("\\", "/")).parts:
+        path = path.replace("\\", "/")
+        parts: list[str] = []
+        if not path.startswith("/"):
+            path = f"{current}/{path}"
+        for part in path.split("/"):
             if part == "..":
-                resolved = resolved.parent
-            elif not part.startswith("/"):
-                resolved /= part
-        return resolved
+                del parts[-1:]
+            elif part not in ("", "."):
+                parts.append(part)
+        return ROOT.joinpath(*parts)
 
     def make_folder(self, path: PurePosixPath) -> None:
         """Make a folder and its parents."""
+        if path in self._entries:
+            return
         for folder in (*reversed(path.parents), path):
             if folder not in self._entries:
                 self._add(folder, None)

@@ -28,14 +28,25 @@ class CaptureCatalogue:
         )
         return rows[0] if rows else None
 
-    async def with_content(self, camera: str, sha256: str) -> list[Capture]:
-        """Return the camera's captures with this content."""
-        return await self._select("camera = ? AND sha256 = ?", (camera, sha256))
+    async def unnamed_with_content(self, camera: str, sha256: str) -> list[Capture]:
+        """Return captures with this content whose names do not say what they are.
+
+        Of those there are few, also in a large catalogue.
+        """
+        return await self._select(
+            "camera = ? AND kind = ? AND sha256 = ?",
+            (camera, CaptureKind.OTHER, sha256),
+        )
+
+    async def of_object(self, object_key: str) -> Capture | None:
+        """Return the capture that was uploaded to this key, None when there is none."""
+        rows = await self._select("object_key = ? LIMIT 1", (object_key,))
+        return rows[0] if rows else None
 
     async def latest_snapshot(self, camera: str) -> Capture | None:
         """Return the camera's newest whole snapshot by event time, or None."""
         rows = await self._select(
-            "camera = ? AND kind = ? AND complete IS NOT 0"
+            "camera = ? AND kind = ? AND complete IS NOT 0 AND local = 1"
             " ORDER BY event_us DESC LIMIT 1",
             (camera, CaptureKind.SNAPSHOT),
         )
@@ -48,8 +59,8 @@ class CaptureCatalogue:
             return [
                 (date.fromisoformat(day), count)
                 for day, count in connection.execute(
-                    "SELECT day, count(*) FROM captures WHERE camera = ?"
-                    " GROUP BY day ORDER BY day DESC",
+                    "SELECT day, local FROM days WHERE camera = ? AND local > 0"
+                    " ORDER BY day DESC",
                     (camera,),
                 )
             ]
@@ -61,9 +72,70 @@ class CaptureCatalogue:
     ) -> list[Capture]:
         """Return the captures of a day, newest first."""
         return await self._select(
-            "camera = ? AND day = ? ORDER BY event_us DESC, name DESC LIMIT ? OFFSET ?",
+            "camera = ? AND day = ? AND local = 1"
+            " ORDER BY event_us DESC, name DESC LIMIT ? OFFSET ?",
             (camera, day.isoformat(), limit, offset),
         )
+
+    async def local_days(
+        self, before: date, camera: str | None = None
+    ) -> list[tuple[date, str]]:
+        """Return the days before one with captures on the disk, and their cameras."""
+
+        def work(connection: sqlite3.Connection) -> list[tuple[date, str]]:
+            return [
+                (date.fromisoformat(day), folder)
+                for day, folder in connection.execute(
+                    "SELECT day, camera FROM days"
+                    " WHERE day < ? AND local > 0 AND (?2 IS NULL OR camera = ?2)"
+                    " ORDER BY day, camera",
+                    (before.isoformat(), camera),
+                )
+            ]
+
+        return await self._catalogue.read(work)
+
+    async def local_on(self, camera: str, day: date) -> list[Capture]:
+        """Return the captures of a day that are on the disk, by name."""
+        return await self._select(
+            "camera = ? AND day = ? AND local = 1 ORDER BY name",
+            (camera, day.isoformat()),
+        )
+
+    async def all_on(self, camera: str, day: date) -> list[Capture]:
+        """Return all captures of a day, also those that only the bucket has."""
+        return await self._select(
+            "camera = ? AND day = ? ORDER BY name", (camera, day.isoformat())
+        )
+
+    async def offsite_days(self, camera: str) -> list[date]:
+        """Return the days of which the bucket has captures, by the catalogue."""
+
+        def work(connection: sqlite3.Connection) -> list[date]:
+            return [
+                date.fromisoformat(day)
+                for (day,) in connection.execute(
+                    "SELECT day FROM days WHERE camera = ? AND offsite > 0"
+                    " ORDER BY day",
+                    (camera,),
+                )
+            ]
+
+        return await self._catalogue.read(work)
+
+    async def cameras(self) -> list[str]:
+        """Return the folders of all cameras that have captures, sorted."""
+
+        def work(connection: sqlite3.Connection) -> list[str]:
+            return [
+                camera
+                for (camera,) in connection.execute(
+                    "SELECT DISTINCT camera FROM days WHERE captures > 0"
+                    " ORDER BY camera"
+                )
+            ]
+
+        return await self._catalogue.read(work)
 
     async def names_on(self, camera: str, day: date) -> set[str]:
         """Return the names of all captures of a day."""
@@ -97,7 +169,7 @@ class CaptureCatalogue:
 
         def work(connection: sqlite3.Connection) -> int:
             (total,) = connection.execute(
-                "SELECT coalesce(sum(size), 0) FROM captures"
+                "SELECT coalesce(sum(local_bytes), 0) FROM days"
             ).fetchone()
             return int(total)
 
@@ -130,6 +202,24 @@ class CaptureCatalogue:
 
         return await self._catalogue.read(work)
 
+    async def last_arrival(self, camera: str) -> datetime | None:
+        """Return when the newest of a camera's captures arrived."""
+
+        def work(connection: sqlite3.Connection) -> datetime | None:
+            # By its event, for which there is an index.
+            newest = (
+                connection.execute(
+                    "SELECT arrived_us FROM captures WHERE camera = ? AND kind = ?"
+                    " ORDER BY event_us DESC LIMIT 1",
+                    (camera, kind),
+                ).fetchone()
+                for kind in CaptureKind
+            )
+            arrivals = [from_us(row["arrived_us"]) for row in newest if row is not None]
+            return max(arrivals, default=None)
+
+        return await self._catalogue.read(work)
+
     async def last_upload(self) -> datetime | None:
         """Return when a capture was last confirmed by S3."""
 
@@ -150,11 +240,16 @@ class CaptureCatalogue:
         )
 
     async def purged(self, object_keys: Collection[str]) -> None:
-        """Note that these objects were deleted from the bucket."""
-        await self._update_many(
-            "UPDATE captures SET object_key = NULL WHERE object_key = ?",
-            [(key,) for key in object_keys],
-        )
+        """Note that these objects were deleted from the bucket, archives among them."""
+        keys = [(key,) for key in object_keys]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                "UPDATE captures SET object_key = NULL WHERE object_key = ?", keys
+            )
+            connection.executemany("DELETE FROM archives WHERE key = ?", keys)
+
+        await self._catalogue.write(work)
 
     async def _update_many(self, sql: str, rows: Iterable[tuple[str, ...]]) -> None:
         def work(connection: sqlite3.Connection) -> None:

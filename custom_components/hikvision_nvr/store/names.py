@@ -4,7 +4,7 @@ A camera chooses the names of its uploads and anyone may name a camera, so nothi
 either reaches the file system or S3 unchecked.
 """
 
-from pathlib import PurePosixPath
+import posixpath
 import re
 import unicodedata
 
@@ -46,24 +46,23 @@ def upload_name(path: str) -> str:
     leaf = _clean(leaf)
     if leaf.startswith("."):
         leaf = "_" + leaf[1:]
-    suffix = PurePosixPath(leaf).suffix
+    stem, suffix = posixpath.splitext(leaf)
     if len(suffix.encode()) > 16:
-        suffix = ""
-    stem = leaf.removesuffix(suffix)
+        stem, suffix = leaf, ""
     return _shorten(stem, _MAX_NAME_BYTES - len(suffix.encode())) + suffix
 
 
 def is_temporary_name(name: str) -> bool:
     """Tell whether a client uses such a name until its upload is whole."""
-    return PurePosixPath(name).suffix.casefold() in _TEMPORARY_SUFFIXES
+    return posixpath.splitext(name)[1].casefold() in _TEMPORARY_SUFFIXES
 
 
 def numbered(name: str, number: int) -> str:
     """Return the name with ``~number`` before its extension; unchanged for 0."""
     if number == 0:
         return name
-    path = PurePosixPath(name)
-    return f"{path.stem}~{number}{path.suffix}"
+    stem, suffix = posixpath.splitext(name)
+    return f"{stem}~{number}{suffix}"
 
 
 def _clean(text: str) -> str:

@@ -4,9 +4,7 @@ They come from a crash between a file's rename and its transaction, from a catal
 that was lost, or from the owner's own hands. The files are the truth.
 """
 
-import asyncio
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from functools import partial
 import logging
@@ -19,6 +17,7 @@ from ..model import Capture, Describe
 from .captures import CaptureCatalogue
 from .content import inspect
 from .describe import describe_capture
+from .file_threads import FileThreads
 from .incoming import hash_file
 from .names import RESERVED_FOLDERS
 
@@ -30,7 +29,11 @@ type UnknownFile = tuple[date, str, Path]
 
 
 async def find_unknown_files(
-    root: Path, *, changed_since: float, captures: CaptureCatalogue, pool: Executor
+    root: Path,
+    *,
+    changed_since: float,
+    captures: CaptureCatalogue,
+    threads: FileThreads,
 ) -> list[UnknownFile]:
     """Return the files that the catalogue does not know, newest day first.
 
@@ -38,11 +41,11 @@ async def find_unknown_files(
     since 1970), so that a start costs the same after ten years as on the first day.
     """
     unknown: list[UnknownFile] = []
-    folders = await _run(pool, lambda: sorted(_day_folders(root, changed_since)))
+    folders = await threads.run(lambda: sorted(_day_folders(root, changed_since)))
     for day, camera in reversed(folders):
         known = await captures.names_on(camera, day)
         folder = root / camera / day.isoformat()
-        names = await _run(pool, partial(os.listdir, folder))
+        names = await threads.run(partial(os.listdir, folder))
         unknown.extend(
             (day, camera, folder / name) for name in sorted(names) if name not in known
         )
@@ -50,10 +53,10 @@ async def find_unknown_files(
 
 
 async def read_unknown_file(
-    unknown: UnknownFile, describe: Describe, pool: Executor
+    unknown: UnknownFile, describe: Describe, threads: FileThreads
 ) -> Capture | None:
     """Return a file as a capture, or None when it is no readable plain file."""
-    return await _run(pool, lambda: _read(*unknown, describe))
+    return await threads.run(lambda: _read(*unknown, describe))
 
 
 def _day_folders(root: Path, changed_since: float) -> Iterator[tuple[date, str]]:
@@ -99,7 +102,3 @@ def _read(day: date, camera: str, path: Path, describe: Describe) -> Capture | N
         content=content,
         arrived=arrived,
     )
-
-
-async def _run[T](pool: Executor, work: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(pool, work)
