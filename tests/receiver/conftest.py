@@ -29,6 +29,7 @@ from custom_components.hikvision_nvr.model import (
     Detection,
     Limits,
     ReceiverSettings,
+    SftpSettings,
 )
 from custom_components.hikvision_nvr.receiver import Receiver
 from custom_components.hikvision_nvr.receiver.passwords import hash_password
@@ -90,6 +91,10 @@ class Site:
     @property
     def port(self) -> int:
         return self.receiver.port
+
+    @property
+    def sftp_port(self) -> int:
+        return self.receiver.sftp_port
 
     def files(self) -> dict[str, bytes]:
         """Return everything on the disk, temporary files included."""
@@ -169,6 +174,18 @@ async def make_site(tmp_path: Path) -> AsyncIterator[MakeSite]:
 async def site(make_site: MakeSite) -> Site:
     """Return a receiver with one camera."""
     return await make_site()
+
+
+@pytest.fixture(scope="session")
+def sftp(tmp_path_factory: pytest.TempPathFactory) -> SftpSettings:
+    """Return settings for SFTP whose keys are made once: that takes a while."""
+    return SftpSettings(port=0, host_keys=tmp_path_factory.mktemp("host-keys"))
+
+
+@pytest.fixture
+async def sftp_site(make_site: MakeSite, sftp: SftpSettings) -> Site:
+    """Return a receiver with one camera that serves SFTP too."""
+    return await make_site(sftp=sftp)
 
 
 def client_context(

@@ -44,6 +44,8 @@ class ReceiverProcess:
 
     process: subprocess.Popen[str]
     port: int
+    sftp_port: int
+    """0 without SFTP."""
     said: list[str] = field(default_factory=list)
     """Its lines on stderr."""
 
@@ -89,14 +91,19 @@ def receiver_process(
     )
     assert process.stdout is not None
     assert process.stderr is not None
-    ports: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+    ports: queue.SimpleQueue[tuple[int, int] | None] = queue.SimpleQueue()
     said: list[str] = []
 
     def read_output() -> None:
         assert process.stdout is not None
+        sftp_port = 0
         for line in process.stdout:
-            if line.startswith("listening"):
-                ports.put(int(line.rsplit(" ", 1)[1]))
+            if line.startswith("SFTP listening"):
+                sftp_port = int(line.rsplit(" ", 1)[1])
+                if "--no-ftps" in options:
+                    ports.put((0, sftp_port))
+            elif line.startswith("listening"):
+                ports.put((int(line.rsplit(" ", 1)[1]), sftp_port))
         ports.put(None)
 
     def read_errors() -> None:
@@ -110,11 +117,11 @@ def receiver_process(
     for reader in readers:
         reader.start()
     try:
-        port = ports.get(timeout=60)
-        if port is None:
+        found = ports.get(timeout=60)
+        if found is None:
             readers[1].join(10)
             raise AssertionError(f"the receiver did not start: {''.join(said)}")
-        yield ReceiverProcess(process, port, said)
+        yield ReceiverProcess(process, *found, said)
     finally:
         process.kill()
         process.wait()

@@ -1,23 +1,22 @@
 """A receiver that is killed keeps each file that it has acknowledged, once.
 
-20 rounds; 200 with HIKVISION_NVR_FULL=1.
+20 rounds by FTPS and 3 by SFTP; 200 of each with HIKVISION_NVR_FULL=1.
 """
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 import ftplib
 import hashlib
-import io
 from pathlib import Path
 import random
 import threading
 
 import pytest
 
-from .conftest import login
+from .delivery import Client, ProtocolClient, RefusedError, both_protocols
 from .process import FULL, ReceiverProcess, kept_by_process, receiver_process
 
-ROUNDS = 200 if FULL else 20
+ROUNDS = {"ftps": 200 if FULL else 20, "sftp": 200 if FULL else 3}
 CLIENTS = 5
 SEED = 20261122
 
@@ -25,7 +24,8 @@ SEED = 20261122
 class Cameras:
     """Clients that deliver, and send again what nobody has acknowledged."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, protocol: ProtocolClient) -> None:
+        self._protocol = protocol
         self.acknowledged: dict[str, str] = {}
         """SHA-256 of each file that was answered 226, by its name."""
         self.attempts = 0
@@ -68,14 +68,14 @@ class Cameras:
         self, number: int, receiver: ReceiverProcess, after: threading.Event
     ) -> None:
         keeps_session = number % 2 == 0
-        client: ftplib.FTP_TLS | None = None
+        client: Client | None = None
         try:
             while True:
                 name, content = self._waiting[number] or next(self._files[number])
                 self._waiting[number] = (name, content)
                 self.attempts += 1
-                client = client or login(receiver.port)
-                client.storbinary(f"STOR {name}", io.BytesIO(content))
+                client = client or self._protocol(receiver)
+                client.store(name, content)
                 with self._lock:
                     self.acknowledged[name] = hashlib.sha256(content).hexdigest()
                 self._waiting[number] = None
@@ -83,7 +83,7 @@ class Cameras:
                 if not keeps_session:
                     client.close()
                     client = None
-        except ftplib.Error as err:
+        except (RefusedError, ftplib.Error) as err:
             raise AssertionError("a file was refused") from err
         except EOFError, OSError:
             self.broken += 1
@@ -94,16 +94,20 @@ class Cameras:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_acknowledged_files_survive_a_kill(tmp_path: Path) -> None:
-    print(f"seed {SEED}, {ROUNDS} rounds")
+@both_protocols
+def test_acknowledged_files_survive_a_kill(
+    tmp_path: Path, protocol: ProtocolClient, request: pytest.FixtureRequest
+) -> None:
+    rounds = ROUNDS[request.node.callspec.id]
+    print(f"seed {SEED}, {rounds} rounds")
     folder = tmp_path / "receiver"
-    cameras = Cameras(SEED)
-    for _ in range(ROUNDS):
-        with receiver_process(folder) as receiver:
+    cameras = Cameras(SEED, protocol)
+    for _ in range(rounds):
+        with receiver_process(folder, *protocol.options) as receiver:
             cameras.deliver(receiver, threading.Event())
-    with receiver_process(folder) as receiver:
+    with receiver_process(folder, *protocol.options) as receiver:
         # What the last round left is put right by a start.
-        login(receiver.port).close()
+        protocol(receiver).close()
         assert receiver.stop() == 0
     found = kept_by_process(folder)
     found.check()
@@ -117,8 +121,8 @@ def test_acknowledged_files_survive_a_kill(tmp_path: Path) -> None:
     assert lost == set()
     assert max(found.copies.values()) == 1
     # Each round must have had something to lose.
-    assert len(cameras.acknowledged) > ROUNDS
-    assert cameras.broken >= ROUNDS
+    assert len(cameras.acknowledged) > rounds
+    assert cameras.broken >= rounds
     print(
         f"{len(cameras.acknowledged)} acknowledged, {cameras.broken} broken off,"
         f" {len(found.files)} kept"

@@ -22,6 +22,7 @@ from ..model import (
     Detection,
     ReceiverSettings,
     Security,
+    SftpSettings,
 )
 from ..store import Store, camera_folder
 from .passwords import hash_password
@@ -31,7 +32,7 @@ from .receiver import Receiver
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m custom_components.hikvision_nvr.receiver",
-        description="Receive files of cameras by FTPS and keep them in a folder.",
+        description="Receive files of cameras by FTPS or SFTP and keep them in a folder.",
     )
     parser.add_argument("folder", type=Path, help="where files and state are kept")
     parser.add_argument(
@@ -43,6 +44,10 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=2121)
+    parser.add_argument(
+        "--no-ftps", action="store_true", help="serve nothing by FTPS, only SFTP"
+    )
+    parser.add_argument("--sftp-port", type=int, help="port for SFTP")
     parser.add_argument("--implicit-port", type=int, help="port for implicit TLS")
     parser.add_argument(
         "--passive-ports",
@@ -118,7 +123,7 @@ async def _serve(arguments: argparse.Namespace, cameras: list[Camera]) -> None:
     receiver = Receiver(
         ReceiverSettings(
             host=arguments.host,
-            port=arguments.port,
+            port=None if arguments.no_ftps else arguments.port,
             implicit_port=arguments.implicit_port,
             passive_ports=(int(first), int(last or first)),
             certificate=CertificateSettings(
@@ -127,6 +132,9 @@ async def _serve(arguments: argparse.Namespace, cameras: list[Camera]) -> None:
                 generate=True,
                 host_names=("localhost", "127.0.0.1"),
             ),
+            sftp=None
+            if arguments.sftp_port is None
+            else SftpSettings(port=arguments.sftp_port, host_keys=folder / "state"),
         ),
         cameras,
         store,
@@ -137,7 +145,10 @@ async def _serve(arguments: argparse.Namespace, cameras: list[Camera]) -> None:
         await store.recover(intake.describe)
         await receiver.start()
         try:
-            _say(f"listening on {arguments.host} port {receiver.port}")
+            if arguments.sftp_port is not None:
+                _say(f"SFTP listening on {arguments.host} port {receiver.sftp_port}")
+            if not arguments.no_ftps:
+                _say(f"listening on {arguments.host} port {receiver.port}")
             await stopping.wait()
         finally:
             await receiver.stop()

@@ -4,7 +4,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 import ipaddress
-import os
 from pathlib import Path
 import ssl
 
@@ -15,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ..errors import CertificateError
 from ..model import CertificateSettings
+from .private_file import write_private
 
 _LIFETIME = timedelta(days=3650)
 """Cameras cannot follow a renewed certificate that they were told to trust."""
@@ -111,7 +111,7 @@ def generate_certificate(settings: CertificateSettings) -> None:
         .sign(key, hashes.SHA256())
     )
     try:
-        _write_private(
+        write_private(
             settings.private_key,
             key.private_bytes(
                 serialization.Encoding.PEM,
@@ -119,7 +119,7 @@ def generate_certificate(settings: CertificateSettings) -> None:
                 serialization.NoEncryption(),
             ),
         )
-        _write_private(
+        write_private(
             settings.certificate,
             certificate.public_bytes(serialization.Encoding.PEM),
         )
@@ -158,15 +158,3 @@ def _general_name(host: str) -> x509.GeneralName:
     with suppress(ValueError):
         return x509.IPAddress(ipaddress.ip_address(host))
     return x509.DNSName(host.encode("idna").decode())
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".new")
-    with open(
-        temporary, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)
-    ) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

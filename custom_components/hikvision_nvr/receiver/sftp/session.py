@@ -1,0 +1,211 @@
+"""One SFTP session: packets in, replies out, in the order in which they come."""
+
+import asyncio
+from collections.abc import Callable
+import logging
+from typing import override
+
+import asyncssh
+
+from ..upload import TooSlowError
+from . import wire
+from .files import MAX_PACKET, Files
+from .wire import MalformedError, Reader, Request, Status
+
+_LOGGER = logging.getLogger(__name__)
+
+_PAUSE_ABOVE = 512 << 10
+"""Bytes received but not yet carried out, at which the camera is made to wait."""
+_LENGTH = 4
+_SHORTEST = 5
+"""Bytes of a packet with nothing but its type and number."""
+
+
+class Packets:
+    """Cuts packets out of the bytes of a channel."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._needed = _LENGTH
+
+    @property
+    def size(self) -> int:
+        """Bytes that wait."""
+        return self._size
+
+    @property
+    def any_whole(self) -> bool:
+        """Whether a whole packet is among them, or a length that says otherwise."""
+        return self._size >= self._needed
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self._pieces.append(data)
+        self._size += len(data)
+
+    def take(self) -> list[bytes]:
+        """Return the packets that are whole, without their lengths.
+
+        Raises MalformedError when one is announced that is too long or empty.
+        """
+        if not self.any_whole:
+            return []
+        data = b"".join(self._pieces) if len(self._pieces) > 1 else self._pieces[0]
+        packets = []
+        place, end, self._needed = 0, len(data), _LENGTH
+        while end - place >= _LENGTH:
+            length = int.from_bytes(data[place : place + _LENGTH])
+            if not _SHORTEST <= length <= MAX_PACKET:
+                raise MalformedError(f"A packet of {length} bytes")
+            if end - place < _LENGTH + length:
+                self._needed = _LENGTH + length
+                break
+            place += _LENGTH
+            packets.append(data[place : place + length])
+            place += length
+        self._pieces, self._size = [data[place:]], end - place
+        return packets
+
+
+class SftpSession(asyncssh.SSHServerSession[bytes]):
+    """Carries out what a client asks on one channel.
+
+    A file is complete when the client closes its handle, and only then: a channel that
+    ends before leaves nothing of it.
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        on_data: Callable[[int], None],
+        on_end: Callable[[SftpSession], None],
+    ) -> None:
+        """Work on these files. ``on_data`` hears how many bytes have come."""
+        self._files = files
+        self._on_data = on_data
+        self._on_end = on_end
+        self._packets = Packets()
+        self._paused = False
+        self._ended = False
+        self._waiting: asyncio.Future[None] | None = None
+        self._channel: asyncssh.SSHServerChannel[bytes] | None = None
+        self.work: asyncio.Task[None] | None = None
+
+    @override
+    def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
+        self._channel = chan
+
+    @override
+    def subsystem_requested(self, subsystem: str) -> bool:
+        return subsystem == "sftp" and self.work is None
+
+    @override
+    def session_started(self) -> None:
+        self.work = asyncio.create_task(self._serve())
+
+    @override
+    def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
+        self._on_data(len(data))
+        if datatype is not None or self._ended:
+            return
+        self._packets.feed(data)
+        if self._packets.any_whole:
+            self._wake()
+        if self._packets.size > _PAUSE_ABOVE and not self._paused:
+            assert self._channel is not None
+            self._paused = True
+            self._channel.pause_reading()
+
+    @override
+    def eof_received(self) -> bool:
+        self._end()
+        # What came before the end is still to be answered.
+        return True
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._channel = None
+        self._end()
+        if self.work is None:
+            self._on_end(self)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being carried out: the client waits for us."""
+        return self.work is not None and self._waiting is None
+
+    @property
+    def has_uploads(self) -> bool:
+        """Whether a file is on its way."""
+        return self._files.has_uploads
+
+    def _end(self) -> None:
+        self._ended = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    async def _serve(self) -> None:
+        try:
+            await self._converse()
+        except (MalformedError, TooSlowError) as err:
+            _LOGGER.warning("%s: SFTP session ended: %s", self._files.name, err)
+        except Exception:
+            _LOGGER.exception("%s: SFTP session failed", self._files.name)
+        finally:
+            # Whatever is open now was never closed by the camera.
+            await self._files.discard()
+            self._on_end(self)
+            if self._channel is not None:
+                self._channel.exit(0)
+
+    async def _converse(self) -> None:
+        answered_version = False
+        while True:
+            replies: list[bytes] = []
+            for packet in self._packets.take():
+                if not answered_version:
+                    if packet[0] != Request.INIT:
+                        raise MalformedError("The session does not begin with INIT")
+                    answered_version = True
+                    replies.append(wire.version(self._files.extensions))
+                    continue
+                kind, request = packet[0], int.from_bytes(packet[1:5])
+                if kind != Request.WRITE and replies:
+                    # Others may take long: whoever waits for these must not.
+                    self._send(replies)
+                replies.append(await self._answer(kind, request, packet))
+            self._send(replies)
+            if self._paused and self._channel is not None:
+                self._paused = False
+                self._channel.resume_reading()
+            if not await self._more():
+                return
+
+    async def _answer(self, kind: int, request: int, packet: bytes) -> bytes:
+        try:
+            return await self._files.answer(kind, request, Reader(packet, 5))
+        except MalformedError as err:
+            return wire.status(request, Status.BAD_MESSAGE, str(err))
+
+    async def _more(self) -> bool:
+        """Wait for the next packet. False at the end, when there is none."""
+        while not self._packets.any_whole:
+            if self._ended:
+                return False
+            self._waiting = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+        return True
+
+    def _send(self, replies: list[bytes]) -> None:
+        """Send replies in one go: a client waits for many at once."""
+        if replies and self._channel is not None and not self._channel.is_closing():
+            self._channel.write(b"".join(replies))
+        replies.clear()
