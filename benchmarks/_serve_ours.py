@@ -9,7 +9,12 @@ import benchmarks._without_home_assistant  # noqa: F401  # isort: skip
 from benchmarks._recorder import engine_settings
 from benchmarks._serve_arguments import read_arguments, say, wait_for_end
 from custom_components.hikvision_nvr.engine import Engine
-from custom_components.hikvision_nvr.model import Capture, Detection, RecorderStatus
+from custom_components.hikvision_nvr.model import (
+    Capture,
+    Detection,
+    JobEnd,
+    RecorderStatus,
+)
 
 
 class _Listener:
@@ -25,6 +30,15 @@ class _Listener:
         pass
 
     def on_status(self, status: RecorderStatus) -> None:
+        pass
+
+    def on_detection_goes_on(self, detection: Detection) -> None:
+        """Nothing to do: only devices tell this."""
+
+    def on_detection_picture(self, detection: Detection) -> None:
+        """Nothing to do: only devices tell of detections without a file."""
+
+    def on_job_end(self, end: JobEnd) -> None:
         pass
 
 

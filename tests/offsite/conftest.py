@@ -64,8 +64,9 @@ def one_aws_session(aws_session: AioSession, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture(autouse=True)
 def no_waiting_between_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep botocore's own retries, but not the seconds between them."""
+    """Keep the retries of requests, but not the seconds between them."""
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda _self, _context: 0.0)
+    monkeypatch.setattr(pace, "request_seconds", lambda _attempts: 0.0)
 
 
 @pytest.fixture(scope="session")
@@ -169,8 +170,8 @@ def settings(proxy: S3Proxy, remote: Remote) -> S3Settings:
 
 @pytest.fixture
 async def bucket(settings: S3Settings) -> AsyncIterator[Bucket]:
-    async with client.s3_client(settings) as opened:
-        yield Bucket(opened, settings)
+    async with client.open_bucket(settings) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -179,8 +180,8 @@ async def bucket_below(
 ) -> AsyncIterator[Bucket]:
     """Open the bucket below a prefix."""
     below = replace(settings, prefix="/site/a/")
-    async with client.s3_client(below) as opened:
-        yield Bucket(opened, below)
+    async with client.open_bucket(below) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -188,8 +189,8 @@ async def unconditional(rclone: str) -> AsyncIterator[tuple[Bucket, Remote]]:
     """Open a bucket of a service that overwrites whatever it is asked."""
     remote = open_remote(rclone, f"bucket-{uuid.uuid4().hex}")
     settings = settings_for(rclone, remote.name)
-    async with client.s3_client(settings) as opened:
-        yield Bucket(opened, settings), remote
+    async with client.open_bucket(settings) as opened:
+        yield opened, remote
 
 
 def describe(_camera: str, name: str, arrived: datetime) -> Sighting:

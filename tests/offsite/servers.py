@@ -53,7 +53,7 @@ def _running(command: list[str], port: int) -> Iterator[None]:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90
     while True:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=1):

@@ -1,5 +1,6 @@
 """The client is made without a blocking call on the loop, and its TLS is checked."""
 
+import asyncio
 import builtins
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -7,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 import ipaddress
 import os
 from pathlib import Path
+import sqlite3
 import ssl
 import threading
+import time
 from typing import Any
 
 from aiobotocore.session import AioSession
@@ -18,12 +21,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 import pytest
 
 from custom_components.hikvision_nvr.errors import OffsiteUnreachableError
-from custom_components.hikvision_nvr.model import S3Settings
-from custom_components.hikvision_nvr.offsite.bucket import Bucket
-from custom_components.hikvision_nvr.offsite.client import s3_client
+from custom_components.hikvision_nvr.model import CaptureKind, S3Settings
+from custom_components.hikvision_nvr.offsite import Offsite, transfer
+from custom_components.hikvision_nvr.offsite.client import open_bucket
 from custom_components.hikvision_nvr.offsite.failure import readable_errors
 
-from .conftest import Remote, settings_for
+from .conftest import (
+    BERLIN,
+    LocalStore,
+    Remote,
+    captures,
+    describe,
+    settings_for,
+)
 from .proxy import S3Proxy
 
 
@@ -51,6 +61,11 @@ def blocking_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for owner, name in (
         (os, "listdir"),
         (os, "scandir"),
+        (os, "open"),
+        (os, "stat"),
+        (os, "fsync"),
+        (time, "sleep"),
+        (sqlite3, "connect"),
         (builtins, "open"),
         (ssl, "create_default_context"),
         (ssl.SSLContext, "load_verify_locations"),
@@ -62,9 +77,34 @@ def blocking_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def test_no_blocking_call_when_the_client_is_made_and_used(
     settings: S3Settings, blocking_calls: list[str]
 ) -> None:
-    async with s3_client(settings) as client:
-        await Bucket(client, settings).check()
+    async with open_bucket(settings) as bucket:
+        await bucket.check()
     assert blocking_calls == []
+
+
+async def test_no_blocking_call_while_captures_are_uploaded(
+    settings: S3Settings,
+    local: LocalStore,
+    remote: Remote,
+    blocking_calls: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transfer, "PART_SIZE", 5 << 20)
+    kept = [
+        await local.keep(b"picture", "a.jpg"),
+        await local.keep(bytes(6 << 20), "b.mp4", kind=CaptureKind.CLIP),
+    ]
+    blocking_calls.clear()
+    offsite = Offsite(settings, local.store, BERLIN, describe)
+    await offsite.start()
+    await local.drained()
+    # The service is looked at as well.
+    async with asyncio.timeout(20):
+        while offsite.capabilities is None:
+            await asyncio.sleep(0.01)
+    await offsite.stop()
+    assert blocking_calls == []
+    assert captures(remote) == [capture.relative_path for capture in kept]
 
 
 async def test_the_watch_sees_what_a_plain_client_does(
@@ -132,8 +172,8 @@ async def test_https_with_a_trusted_certificate_works_without_blocking(
         proxy = await stack.enter_async_context(S3Proxy(moto).run(server_tls))
         settings = settings_for(proxy.url, remote.name)
         blocking_calls.clear()
-        client = await stack.enter_async_context(s3_client(settings))
-        await Bucket(client, settings).check()
+        bucket = await stack.enter_async_context(open_bucket(settings))
+        await bucket.check()
         assert proxy.url.startswith("https://")
         assert blocking_calls == []
 
@@ -143,7 +183,7 @@ async def test_https_with_an_unknown_certificate_is_refused(
 ) -> None:
     async with S3Proxy(moto).run(server_tls) as proxy:
         settings = settings_for(proxy.url, remote.name)
-        async with s3_client(settings) as client:
+        async with open_bucket(settings) as bucket:
             with pytest.raises(OffsiteUnreachableError), readable_errors(settings):
-                await Bucket(client, settings).check()
+                await bucket.check()
         assert proxy.requests == []

@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import date, timedelta
 import threading
 
 from aiohttp import web
 import pytest
 
 from custom_components.hikvision_nvr.errors import ArchiveError, OffsiteError
+from custom_components.hikvision_nvr.jobs import JobRunner
 from custom_components.hikvision_nvr.model import S3Settings
-from custom_components.hikvision_nvr.offsite import Offsite, PurgeScope
+from custom_components.hikvision_nvr.offsite import Offsite
 
 from .conftest import BERLIN, LocalStore, Remote, captures, describe
 from .proxy import S3Proxy
@@ -25,27 +25,53 @@ async def offsite(settings: S3Settings, local: LocalStore) -> AsyncIterator[Offs
     await offsite.stop()
 
 
+@pytest.fixture
+async def jobs(offsite: Offsite, local: LocalStore) -> AsyncIterator[JobRunner]:
+    jobs = JobRunner(local.store)
+    jobs.add_kinds(offsite.job_kinds())
+    await jobs.start()
+    yield jobs
+    await jobs.stop()
+
+
+SORT = {"camera": None, "patterns": ["*.jpg"], "grace": 0, "dry_run": False}
+ARCHIVE = {
+    "camera": "CAM",
+    "first": "2026-11-19",
+    "last": "2026-11-19",
+    "pattern": None,
+    "storage_class": "GLACIER",
+    "limit": 31,
+    "dry_run": False,
+}
+PURGE = {
+    "before": "2100-01-01",
+    "camera": None,
+    "pattern": "*",
+    "scope": "captures",
+    "dry_run": False,
+    "max_delete": 100,
+}
+
+
 async def test_all_jobs_work_on_one_bucket(
-    offsite: Offsite, local: LocalStore, remote: Remote
+    offsite: Offsite, jobs: JobRunner, local: LocalStore, remote: Remote
 ) -> None:
     capture = await local.keep(camera="CAM")
     await local.drained()
     remote.put("CAM/20261119T100000Z.jpg", b"old")
-    sorted_ = await offsite.sort(grace=timedelta(0))
-    assert sorted_.moved == 1
+    assert (await jobs.run("sort", SORT))["moved"] == 1
     (camera,) = await offsite.list_cameras()
     assert camera.days == 2
-    archived = await offsite.archive("CAM", date(2026, 11, 19))
-    assert archived.deleted == 1
-    purged = await offsite.purge(
-        date(2100, 1, 1), scope=PurgeScope.ARCHIVES, dry_run=False
-    )
-    assert purged.deleted == 2
+    archived = await jobs.run("archive", ARCHIVE)
+    assert (archived["archived"], archived["deleted"]) == (1, 1)
+    purged = await jobs.run("purge", {**PURGE, "scope": "archives"})
+    assert purged["deleted"] == 2
     assert captures(remote) == [capture.relative_path]
 
 
 async def test_two_jobs_do_not_run_at_once(
-    offsite: Offsite, remote: Remote, proxy: S3Proxy
+    offsite: Offsite, jobs: JobRunner, remote: Remote, proxy: S3Proxy
 ) -> None:
     remote.put("CAM/2026-11-19/a.jpg")
     held, go_on = asyncio.Event(), asyncio.Event()
@@ -57,23 +83,23 @@ async def test_two_jobs_do_not_run_at_once(
         return None
 
     proxy.fault = fault
-    archiving = asyncio.create_task(offsite.archive("CAM", date(2026, 11, 19)))
+    archiving = asyncio.create_task(jobs.run("archive", ARCHIVE))
     await held.wait()
-    purging = asyncio.create_task(offsite.purge(date(2100, 1, 1), dry_run=False))
-    # A job that needs no lock is not held up, and gives the purge time to begin.
+    purging = asyncio.create_task(jobs.run("purge", PURGE))
+    # A question is not held up, and gives the purge time to begin.
     assert len(await offsite.list_cameras()) == 1
     assert not purging.done()
     go_on.set()
-    assert (await archiving).deleted == 1
-    assert (await purging).matched == 0
+    assert (await archiving)["deleted"] == 1
+    assert (await purging)["matched"] == 0
 
 
 async def test_job_that_fails_lets_the_next_one_run(
-    offsite: Offsite, remote: Remote
+    jobs: JobRunner, remote: Remote
 ) -> None:
     with pytest.raises(ArchiveError):
-        await offsite.archive("CAM", date(2026, 11, 19))
-    assert (await offsite.sort()).scanned == 0
+        await jobs.run("archive", ARCHIVE)
+    assert (await jobs.run("sort", SORT))["scanned"] == 0
 
 
 async def test_impossible_address_does_not_hinder_the_start(

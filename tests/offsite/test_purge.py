@@ -73,9 +73,11 @@ async def test_captures_before_the_day_go(purger: Purger, filled: Remote) -> Non
         "remaining": 0,
         "by_camera": {"A": 2, "B": 1},
         "by_class": {"STANDARD": 3},
+        "early_deletion_cost": 0.0,
         "sample": ["B/2026-11-17/1.jpg", "A/2026-11-18/1.jpg", "A/2026-11-19/1.jpg"],
         "failed": 0,
         "errors": [],
+        "complete": True,
     }
     expected = {*KEPT, *CAPTURES, *ARCHIVES, "A/loose.jpg"} - set(gone)
     assert set(filled.listed()) == expected

@@ -1,5 +1,6 @@
 """Sorting moves what others left, by the right day, and loses nothing."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -7,22 +8,33 @@ from aiohttp import web
 import pytest
 
 from custom_components.hikvision_nvr.errors import OffsiteError, OffsiteUnreachableError
+from custom_components.hikvision_nvr.jobs import JobRun
 from custom_components.hikvision_nvr.offsite.bucket import Bucket
+from custom_components.hikvision_nvr.offsite.multipart import PART_SIZE
 from custom_components.hikvision_nvr.offsite.sort import Sorter
 
-from .conftest import BERLIN, Remote, describe
+from .conftest import BERLIN, LocalStore, Remote, captures, describe
 from .proxy import S3Proxy
 
 NAMED = "20261120T{hour:02}0000Z"
 NO_GRACE = timedelta(0)
 
 
-def sorter(bucket: Bucket) -> Sorter:
-    return Sorter(bucket, describe, BERLIN, grace=NO_GRACE)
+def is_copy(request: web.Request) -> bool:
+    """Whether a file is copied, and not what finds out what the service can do."""
+    return "x-amz-copy-source" in request.headers and "probe" not in request.path
+
+
+type MakeSorter = Callable[[Bucket], Sorter]
+
+
+@pytest.fixture
+def sorter(local: LocalStore) -> MakeSorter:
+    return lambda bucket: Sorter(bucket, local.store, describe, BERLIN, grace=NO_GRACE)
 
 
 async def test_1200_files_are_sorted_and_no_other_object_is_touched(
-    unconditional: tuple[Bucket, Remote], rclone_folder: Path
+    sorter: MakeSorter, unconditional: tuple[Bucket, Remote], rclone_folder: Path
 ) -> None:
     bucket, remote = unconditional
     names = [f"{NAMED.format(hour=10)}-{number:04}.jpg" for number in range(1200)]
@@ -47,7 +59,9 @@ async def test_1200_files_are_sorted_and_no_other_object_is_touched(
     assert again.moved == 0
 
 
-async def test_markers_and_root_objects_stay(bucket: Bucket, remote: Remote) -> None:
+async def test_markers_and_root_objects_stay(
+    sorter: MakeSorter, bucket: Bucket, remote: Remote
+) -> None:
     others = [
         "CAM/",
         "CAM/2026-11-20/",
@@ -63,7 +77,7 @@ async def test_markers_and_root_objects_stay(bucket: Bucket, remote: Remote) -> 
 
 
 async def test_capitals_in_the_extension_do_not_matter(
-    bucket: Bucket, remote: Remote
+    sorter: MakeSorter, bucket: Bucket, remote: Remote
 ) -> None:
     remote.put(f"CAM/{NAMED.format(hour=10)}.JPG")
     remote.put(f"CAM/{NAMED.format(hour=10)}.Mp4")
@@ -89,6 +103,7 @@ async def test_capitals_in_the_extension_do_not_matter(
     ],
 )
 async def test_day_is_that_of_the_name_then_of_s3fs_then_of_the_upload(
+    sorter: MakeSorter,
     bucket: Bucket,
     remote: Remote,
     name: str,
@@ -104,7 +119,7 @@ async def test_day_is_that_of_the_name_then_of_s3fs_then_of_the_upload(
 
 
 async def test_other_content_of_the_same_name_is_never_overwritten(
-    bucket: Bucket, remote: Remote
+    sorter: MakeSorter, bucket: Bucket, remote: Remote
 ) -> None:
     name = NAMED.format(hour=10)
     remote.put(f"CAM/2026-11-20/{name}.jpg", b"first")
@@ -119,7 +134,7 @@ async def test_other_content_of_the_same_name_is_never_overwritten(
 
 
 async def test_same_content_of_the_same_name_is_a_duplicate(
-    bucket: Bucket, remote: Remote
+    sorter: MakeSorter, bucket: Bucket, remote: Remote
 ) -> None:
     name = NAMED.format(hour=10)
     remote.put(f"CAM/2026-11-20/{name}.jpg", b"same")
@@ -130,6 +145,7 @@ async def test_same_content_of_the_same_name_is_a_duplicate(
 
 
 async def test_sorting_where_conditions_are_ignored_overwrites_nothing(
+    sorter: MakeSorter,
     unconditional: tuple[Bucket, Remote],
 ) -> None:
     bucket, remote = unconditional
@@ -146,7 +162,7 @@ async def test_sorting_where_conditions_are_ignored_overwrites_nothing(
 
 
 async def test_name_taken_between_look_and_copy_is_not_overwritten(
-    bucket: Bucket, remote: Remote, proxy: S3Proxy
+    sorter: MakeSorter, bucket: Bucket, remote: Remote, proxy: S3Proxy
 ) -> None:
     name = NAMED.format(hour=10)
     remote.put(f"CAM/{name}.jpg", b"ours")
@@ -167,13 +183,19 @@ async def test_name_taken_between_look_and_copy_is_not_overwritten(
 
 
 async def test_copy_asks_not_to_overwrite_and_for_the_listed_source(
-    bucket: Bucket, remote: Remote, proxy: S3Proxy
+    sorter: MakeSorter, bucket: Bucket, remote: Remote, proxy: S3Proxy
 ) -> None:
     remote.put(f"CAM/{NAMED.format(hour=10)}.jpg", b"ours")
     seen: list[tuple[str | None, str | None]] = []
 
     async def fault(request: web.Request) -> web.StreamResponse | None:
-        if "x-amz-copy-source" in request.headers:
+        if "probe-copy-target" in request.path and "x-amz-copy-source" in (
+            request.headers
+        ):
+            return web.Response(
+                status=412, text="<Error><Code>PreconditionFailed</Code></Error>"
+            )
+        if is_copy(request):
             headers = request.headers
             seen.append(
                 (
@@ -189,14 +211,102 @@ async def test_copy_asks_not_to_overwrite_and_for_the_listed_source(
     assert seen == [("*", etag)]
 
 
+async def test_name_that_the_recorder_will_upload_to_is_left_to_it(
+    sorter: MakeSorter, bucket: Bucket, local: LocalStore, remote: Remote
+) -> None:
+    """Where a copy may overwrite, the upload that comes next must find its name free."""
+    name = f"{NAMED.format(hour=10)}.jpg"
+    remote.put(f"CAM/{name}", b"theirs")
+    await local.keep(
+        b"ours",
+        name,
+        camera="CAM",
+        event_time=datetime(2026, 11, 20, 10, tzinfo=UTC),
+    )
+    result = await sorter(bucket).sort()
+    assert (result.moved, result.renamed) == (1, 1)
+    stem = NAMED.format(hour=10)
+    assert captures(remote) == [f"CAM/2026-11-20/{stem}~1.jpg"]
+
+
+async def test_service_that_cannot_copy_is_read_and_written(
+    sorter: MakeSorter, bucket: Bucket, remote: Remote, proxy: S3Proxy
+) -> None:
+    content = {"small.jpg": b"small", "large.mp4": bytes(PART_SIZE + 10)}
+    for name, data in content.items():
+        remote.put(f"CAM/{name}", data, Metadata={"mtime": "1708815599"})
+
+    async def fault(request: web.Request) -> web.StreamResponse | None:
+        if is_copy(request):
+            return web.Response(
+                status=501, text="<Error><Code>NotImplemented</Code></Error>"
+            )
+        return None
+
+    proxy.fault = fault
+    result = await sorter(bucket).sort()
+    assert (result.moved, result.errors) == (2, ())
+    for name, data in content.items():
+        assert remote.read(f"CAM/2024-02-24/{name}") == data
+        assert remote.head(f"CAM/2024-02-24/{name}")["Metadata"] == {
+            "mtime": "1708815599"
+        }
+    assert len(captures(remote)) == 2
+
+
+async def test_restart_goes_on_behind_the_last_page(
+    sorter: MakeSorter, bucket: Bucket, remote: Remote
+) -> None:
+    for camera in ("A", "B", "C"):
+        remote.put(f"{camera}/{NAMED.format(hour=10)}.jpg")
+    saved = {
+        "tally": {
+            "scanned": 7,
+            "skipped": 2,
+            "bytes": 50,
+            "outcomes": {"moved": 4, "duplicate": 1},
+            "by_camera": {"A": 5},
+            "failed": 0,
+            "errors": [],
+        },
+        "camera": "B",
+        "after": f"B/{NAMED.format(hour=9)}.jpg",
+    }
+    result = await sorter(bucket).sort(job=JobRun({}, saved))
+    assert (result.scanned, result.moved, result.duplicates) == (9, 6, 1)
+    assert result.by_camera == {"A": 5, "B": 1, "C": 1}
+    assert captures(remote)[0] == f"A/{NAMED.format(hour=10)}.jpg"
+
+
+async def test_cancelled_sort_says_so_and_has_deleted_only_what_is_copied(
+    sorter: MakeSorter, bucket: Bucket, remote: Remote
+) -> None:
+    for number in range(40):
+        remote.put(f"CAM/{NAMED.format(hour=10)}-{number:02}.jpg", str(number).encode())
+    job = JobRun({})
+    done = job.done
+
+    def cancel(items: int = 1, size: int = 0) -> None:
+        done(items, size)
+        job.cancelled = job.items_done >= 5
+
+    job.done = cancel  # type: ignore[method-assign]
+    result = await sorter(bucket).sort(job=job)
+    assert not result.complete
+    assert 5 <= result.moved < 40
+    assert sorted(
+        int(key.rpartition("-")[2].removesuffix(".jpg")) for key in captures(remote)
+    ) == list(range(40))
+
+
 async def test_source_that_changes_meanwhile_stays(
-    bucket: Bucket, remote: Remote, proxy: S3Proxy
+    sorter: MakeSorter, bucket: Bucket, remote: Remote, proxy: S3Proxy
 ) -> None:
     key = f"CAM/{NAMED.format(hour=10)}.jpg"
     remote.put(key, b"before")
 
     async def fault(request: web.Request) -> web.StreamResponse | None:
-        if "x-amz-copy-source" not in request.headers:
+        if not is_copy(request):
             return None
         answer = await proxy.forward(request)
         remote.put(key, b"after")
@@ -211,7 +321,7 @@ async def test_source_that_changes_meanwhile_stays(
 
 
 async def test_copy_that_differs_keeps_the_source(
-    bucket: Bucket, remote: Remote, proxy: S3Proxy
+    sorter: MakeSorter, bucket: Bucket, remote: Remote, proxy: S3Proxy
 ) -> None:
     key = f"CAM/{NAMED.format(hour=10)}.jpg"
     remote.put(key, b"picture")
@@ -229,7 +339,7 @@ async def test_copy_that_differs_keeps_the_source(
 
 
 async def test_copy_with_an_etag_of_its_own_is_known_by_its_size(
-    bucket: Bucket, remote: Remote, proxy: S3Proxy
+    sorter: MakeSorter, bucket: Bucket, remote: Remote, proxy: S3Proxy
 ) -> None:
     """KMS gives every copy another ETag, and parts another kind of it."""
     for name in ("kms.jpg", "parts.jpg"):
@@ -259,7 +369,7 @@ async def test_copy_with_an_etag_of_its_own_is_known_by_its_size(
 
 
 async def test_copy_that_fails_is_reported_and_the_others_are_moved(
-    bucket: Bucket, remote: Remote, proxy: S3Proxy
+    sorter: MakeSorter, bucket: Bucket, remote: Remote, proxy: S3Proxy
 ) -> None:
     for hour in (9, 10, 11):
         remote.put(f"CAM/{NAMED.format(hour=hour)}.jpg")
@@ -278,7 +388,7 @@ async def test_copy_that_fails_is_reported_and_the_others_are_moved(
 
 
 async def test_deletion_that_is_refused_is_no_move(
-    bucket: Bucket, remote: Remote, proxy: S3Proxy
+    sorter: MakeSorter, bucket: Bucket, remote: Remote, proxy: S3Proxy
 ) -> None:
     key = f"CAM/{NAMED.format(hour=10)}.jpg"
     remote.put(key)
@@ -298,12 +408,12 @@ async def test_deletion_that_is_refused_is_no_move(
     proxy.fault = None
     again = await sorter(bucket).sort()
     assert (again.moved, again.duplicates) == (0, 1)
-    assert len(remote.listed()) == 1
+    assert len(captures(remote)) == 1
 
 
 @pytest.mark.parametrize("status", [400, 501])
 async def test_service_without_batch_deletion_deletes_singly(
-    bucket: Bucket, remote: Remote, proxy: S3Proxy, status: int
+    sorter: MakeSorter, bucket: Bucket, remote: Remote, proxy: S3Proxy, status: int
 ) -> None:
     for hour in (9, 10):
         remote.put(f"CAM/{NAMED.format(hour=hour)}.jpg")
@@ -321,7 +431,7 @@ async def test_service_without_batch_deletion_deletes_singly(
 
 
 async def test_dry_run_says_what_would_be_done_and_does_nothing(
-    bucket: Bucket, remote: Remote, proxy: S3Proxy
+    sorter: MakeSorter, bucket: Bucket, remote: Remote, proxy: S3Proxy
 ) -> None:
     remote.put(f"CAM/{NAMED.format(hour=10)}.jpg")
     before = remote.listed()
@@ -332,16 +442,16 @@ async def test_dry_run_says_what_would_be_done_and_does_nothing(
 
 
 async def test_young_files_are_left_to_those_who_write_them(
-    bucket: Bucket, remote: Remote
+    local: LocalStore, bucket: Bucket, remote: Remote
 ) -> None:
     remote.put(f"CAM/{NAMED.format(hour=10)}.jpg")
-    result = await Sorter(bucket, describe, BERLIN).sort()
+    result = await Sorter(bucket, local.store, describe, BERLIN).sort()
     assert (result.moved, result.skipped) == (0, 1)
     assert remote.listed() == [f"CAM/{NAMED.format(hour=10)}.jpg"]
 
 
 async def test_only_the_chosen_camera_and_pattern(
-    bucket: Bucket, remote: Remote
+    sorter: MakeSorter, bucket: Bucket, remote: Remote
 ) -> None:
     for key in ("A/x.jpg", "A/x.png", "B/x.jpg"):
         remote.put(key)
@@ -352,7 +462,7 @@ async def test_only_the_chosen_camera_and_pattern(
 
 
 async def test_sorting_below_a_prefix_stays_below_it(
-    bucket_below: Bucket, remote: Remote
+    sorter: MakeSorter, bucket_below: Bucket, remote: Remote
 ) -> None:
     name = f"{NAMED.format(hour=10)}.jpg"
     remote.put(f"CAM/{name}")
@@ -361,26 +471,32 @@ async def test_sorting_below_a_prefix_stays_below_it(
     assert remote.listed() == [f"CAM/{name}", f"site/a/CAM/2026-11-20/{name}"]
 
 
-async def test_reserved_folder_cannot_be_sorted(bucket: Bucket) -> None:
+async def test_reserved_folder_cannot_be_sorted(
+    sorter: MakeSorter, bucket: Bucket
+) -> None:
     with pytest.raises(OffsiteError):
         await sorter(bucket).sort("_hikvision_nvr")
 
 
-async def test_service_that_is_down_is_an_error(bucket: Bucket, proxy: S3Proxy) -> None:
+async def test_service_that_is_down_is_an_error(
+    sorter: MakeSorter, bucket: Bucket, proxy: S3Proxy
+) -> None:
     proxy.down = True
     with pytest.raises(OffsiteUnreachableError):
         await sorter(bucket).sort()
 
 
-async def test_result_is_plain_json(bucket: Bucket) -> None:
+async def test_result_is_plain_json(sorter: MakeSorter, bucket: Bucket) -> None:
     assert (await sorter(bucket).sort()).as_dict() == {
         "dry_run": False,
         "scanned": 0,
         "moved": 0,
+        "bytes": 0,
         "duplicates": 0,
         "renamed": 0,
         "skipped": 0,
         "failed": 0,
         "by_camera": {},
         "errors": [],
+        "complete": True,
     }

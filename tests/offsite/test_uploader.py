@@ -22,6 +22,7 @@ from custom_components.hikvision_nvr.model import S3Settings
 from custom_components.hikvision_nvr.offsite import Offsite, pace, uploader as module
 from custom_components.hikvision_nvr.offsite.bucket import Bucket
 from custom_components.hikvision_nvr.offsite.uploader import Uploader
+from custom_components.hikvision_nvr.store import Lane
 
 from .conftest import (
     BERLIN,
@@ -77,11 +78,12 @@ async def test_capture_that_comes_later_is_uploaded_at_once(
 
 
 @pytest.mark.parametrize(
-    ("newest", "oldest", "order"),
+    ("lane", "order"),
     [
-        (1, 0, ["12", "11", "10", "09", "08"]),
+        (Lane.NEWEST, ["12", "11", "10", "09", "08"]),
+        (Lane.SNAPSHOTS, ["12", "11", "10", "09", "08"]),
         # The trial after an outage takes the newest, the lane then the oldest.
-        (0, 1, ["12", "10", "11", "08", "09"]),
+        (Lane.OLDEST, ["12", "10", "11", "08", "09"]),
     ],
 )
 async def test_after_an_outage_the_backlog_drains_in_order(
@@ -91,18 +93,16 @@ async def test_after_an_outage_the_backlog_drains_in_order(
     bucket: Bucket,
     start_uploader: StartUploader,
     monkeypatch: pytest.MonkeyPatch,
-    newest: int,
-    oldest: int,
+    lane: Lane,
     order: list[str],
 ) -> None:
-    monkeypatch.setattr(module, "NEWEST_FIRST_WORKERS", newest)
-    monkeypatch.setattr(module, "OLDEST_FIRST_WORKERS", oldest)
+    monkeypatch.setattr(module, "lanes", lambda _workers: [lane])
     await bucket.refuses_overwrite()
     proxy.requests.clear()
     proxy.down = True
     uploader = start_uploader()
     await keep_hours(local, [10, 11, 12, 8, 9])
-    if oldest:
+    if lane is Lane.OLDEST:
         await _set_arrivals(local, [10, 11, 12, 8, 9])
     await local.until(lambda: uploader.connected is False)
     assert await local.waiting() == 5
@@ -351,8 +351,8 @@ async def test_stop_while_picking_loses_nothing(
     original = local.store.uploads.pick
     picked = asyncio.Event()
 
-    async def slow_pick(*, oldest_first: bool = False) -> object:
-        upload = await original(oldest_first=oldest_first)
+    async def slow_pick(lane: Lane = Lane.NEWEST) -> object:
+        upload = await original(lane)
         picked.set()
         await asyncio.sleep(0.05)
         return upload
@@ -412,12 +412,12 @@ async def test_outcome_is_noted_although_the_catalogue_fails_once(
     original = local.store.uploads.succeeded
     failures = 0
 
-    async def succeeded(*args: object) -> None:
+    async def succeeded(*args: object) -> object:
         nonlocal failures
         failures += 1
         if failures == 1:
             raise CatalogueError("disk full")
-        await original(*args)  # type: ignore[arg-type]
+        return await original(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(local.store.uploads, "succeeded", succeeded)
     capture = await local.keep()
@@ -437,12 +437,12 @@ async def test_worker_survives_what_nobody_foresaw(
     original = local.store.uploads.pick
     failures = 0
 
-    async def pick(*, oldest_first: bool = False) -> object:
+    async def pick(lane: Lane = Lane.NEWEST) -> object:
         nonlocal failures
         failures += 1
         if failures <= 6:
             raise CatalogueError("disk full")
-        return await original(oldest_first=oldest_first)
+        return await original(lane)
 
     monkeypatch.setattr(local.store.uploads, "pick", pick)
     capture = await local.keep()

@@ -14,6 +14,7 @@ from custom_components.hikvision_nvr.errors import (
     StorageMissingError,
     StorageNotWritableError,
 )
+from custom_components.hikvision_nvr.model import CaptureKind
 from custom_components.hikvision_nvr.store import Store, prepare_storage_root
 
 from .conftest import BERLIN, describe, keep
@@ -41,7 +42,8 @@ async def test_crash_in_the_middle_of_a_rename_leaves_one_capture(
     open_store: OpenStore, root: Path
 ) -> None:
     store = await open_store()
-    held = await keep(store, b"evidence", "a.jpg.tmp")
+    # A temporary name does not say what it is.
+    held = await keep(store, b"evidence", "a.jpg.tmp", kind=CaptureKind.OTHER)
     other = await keep(store, b"other", "b.jpg")
     # What Store.rename has done when the row is still the old one.
     store.path(held).rename(root / "front/2026-11-22/a.jpg")

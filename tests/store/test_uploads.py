@@ -5,16 +5,16 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from custom_components.hikvision_nvr.model import CaptureKind
-from custom_components.hikvision_nvr.store import Store
+from custom_components.hikvision_nvr.store import Lane, Store
 
 from .conftest import EVENT, keep
 
 type OpenStore = Callable[..., Awaitable[Store]]
 
 
-async def picked(store: Store, *, oldest_first: bool = False) -> list[str]:
+async def picked(store: Store, lane: Lane = Lane.NEWEST) -> list[str]:
     names = []
-    while upload := await store.uploads.pick(oldest_first=oldest_first):
+    while upload := await store.uploads.pick(lane):
         names.append(upload.capture.name)
     return names
 
@@ -43,7 +43,7 @@ async def test_oldest_arrival_first(store: Store) -> None:
             event_time=EVENT - timedelta(hours=number),
             arrived=EVENT + timedelta(minutes=number),
         )
-    names = await picked(store, oldest_first=True)
+    names = await picked(store, Lane.OLDEST)
     assert names == ["first.jpg", "second.jpg", "third.jpg"]
 
 
@@ -135,8 +135,8 @@ async def test_backlog_tells_files_bytes_and_oldest(store: Store) -> None:
 
 
 async def test_waiting_ends_when_something_is_kept(store: Store) -> None:
-    await store.uploads.wait_for_new()
-    waiting = asyncio.create_task(store.uploads.wait_for_new())
+    seen = store.uploads.arrivals
+    waiting = asyncio.create_task(store.uploads.wait_for_new(seen))
     await asyncio.sleep(0)
     assert not waiting.done()
     await keep(store)

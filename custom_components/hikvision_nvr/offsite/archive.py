@@ -1,23 +1,28 @@
 """Packs a camera's day into one archive, and deletes what is proved to be in it.
 
-The life of an archive: the day is listed; every object is read, checked and packed into
-a new object; the index is written; the archive is completed on the condition that
-nothing has its name; its size and ETag are compared with what was sent; the sources
-that are still as they were read are noted in the catalogue and deleted. Up to that last
-step nothing is deleted, whatever fails.
+The life of an archive: the day is listed; every object is read, from the disk where it
+still is there, checked and packed into a new object; the index is written, with what
+proves the archive; the archive is completed on the condition that nothing has its name;
+its size and ETag are compared with what was sent; the sources that are still as they
+were read are noted in the catalogue and deleted. Up to that last step nothing is
+deleted, whatever fails. Cut off after that step has begun, the next attempt finds the
+archive, proves it by its index, and deletes the rest.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
+from functools import partial
 from hashlib import md5
 from typing import TYPE_CHECKING, Final, Self
 
 from ..errors import ArchiveError, OffsiteUnreachableError
+from ..jobs import JobRun
 from .archive_index import Member, write_index
+from .archive_parts import ArchivedDay, ProvenMember, archived_parts, proven_members
 from .archive_sink import ArchiveSink
 from .archive_source import (
     SMALL_SIZE,
@@ -28,8 +33,10 @@ from .archive_source import (
     read_source,
 )
 from .bucket import Bucket, KeyTakenError, StoredObject
+from .concurrency import OneThread
 from .failure import readable_errors
 from .keys import ObjectKind, require_camera
+from .local_source import LocalSource, read_local
 from .outcome import AsDict, named_errors
 from .packing import MemberPacker, archive_end, pack
 from .shielding import finished
@@ -50,7 +57,9 @@ class ArchiveResult(AsDict):
     """What became of a day. ``left`` sources are still in the bucket, see ``errors``.
 
     ``storage_class`` is the one that the archive has: the service's default where it
-    refused the wished one. ``bytes_in`` and ``bytes_out`` are before and after packing.
+    refused the wished one. ``bytes_in`` and ``bytes_out`` are before and after packing,
+    ``from_disk`` members were not downloaded. ``settled`` of the deleted sources were
+    in an earlier archive; without ``members`` the archive is that one.
     """
 
     camera: str
@@ -58,6 +67,8 @@ class ArchiveResult(AsDict):
     key: str
     index_key: str
     members: int
+    settled: int
+    from_disk: int
     bytes_in: int
     bytes_out: int
     storage_class: str
@@ -72,6 +83,7 @@ class ArchiveResult(AsDict):
 class _Packed:
     sink: ArchiveSink
     members: dict[StoredObject, Member]
+    from_disk: int
 
 
 class Archiver:
@@ -84,28 +96,62 @@ class Archiver:
         self._time_zone = time_zone
 
     async def archive(
-        self, camera: str, day: date, *, storage_class: str = DEFAULT_ARCHIVE_CLASS
+        self,
+        camera: str,
+        day: date,
+        *,
+        storage_class: str = DEFAULT_ARCHIVE_CLASS,
+        job: JobRun | None = None,
     ) -> ArchiveResult:
         """Archive a day of a camera.
 
         Raises ArchiveError when the day is not over, still waits for uploads, is empty
-        or the archive cannot be proved, and OffsiteError when S3 fails. Nothing was
-        deleted then.
+        or the archive cannot be proved, OffsiteError when S3 fails, and
+        JobCancelledError. Nothing was deleted then that is not in a proven archive.
         """
+        job = job or JobRun({})
         require_camera(camera)
-        await self._require_closed(camera, day)
+        await self.require_closed(camera, day)
         with readable_errors(self._bucket.settings):
-            sources = await self._sources(camera, day)
-            part = await self._free_part(camera, day)
-            key = self._bucket.layout.archive_key(camera, day, part)
-            index_key = self._bucket.layout.index_key(camera, day, part)
+            sources = await self.sources(camera, day)
+            if not sources:
+                raise ArchiveError(
+                    f"{camera} has no captures on {day} in the bucket",
+                    camera=camera,
+                    date=str(day),
+                )
+            archived = await archived_parts(self._bucket, camera, day)
+            # One may be there that a crash has kept from being noted.
+            for part in archived.parts.values():
+                if (known := part.archive) is not None:
+                    await self._store.bucket.archive_written(
+                        known.key,
+                        camera=camera,
+                        day=day,
+                        size=known.size,
+                        storage_class=known.storage_class,
+                    )
             failed: dict[str, str] = {}
+            settled = await self._settle(camera, day, sources, archived, failed)
+            rest = [source for source in sources if source not in settled]
+            deleted = len(settled)
+            if not rest:
+                return await self._settled_result(camera, day, settled, failed)
+            key = self._bucket.layout.archive_key(camera, day, archived.next_number)
+            index_key = self._bucket.layout.index_key(camera, day, archived.next_number)
             packed = await self._written(
-                camera, day, sources, failed, key, index_key, storage_class
+                camera, day, rest, failed, key, index_key, storage_class, job
             )
             actual_class = await self._verified(key, packed.sink)
-            deleted = await self._delete_sources(
-                camera, day, key, packed.members, failed
+            await self._store.bucket.archive_written(
+                key,
+                camera=camera,
+                day=day,
+                size=packed.sink.size,
+                storage_class=actual_class,
+            )
+            deleted += await self._delete_sources(
+                camera, day, dict.fromkeys(packed.members, key), failed
             )
         return ArchiveResult(
             camera=camera,
@@ -113,6 +159,8 @@ class Archiver:
             key=key,
             index_key=index_key,
             members=len(packed.members),
+            settled=len(settled),
+            from_disk=packed.from_disk,
             bytes_in=sum(source.size for source in packed.members),
             bytes_out=packed.sink.size,
             storage_class=actual_class,
@@ -123,7 +171,70 @@ class Archiver:
             errors=named_errors(failed.items()),
         )
 
-    async def _require_closed(self, camera: str, day: date) -> None:
+    async def _settle(
+        self,
+        camera: str,
+        day: date,
+        sources: Sequence[StoredObject],
+        archived: ArchivedDay,
+        failed: dict[str, str],
+    ) -> dict[StoredObject, ProvenMember]:
+        """Delete what an earlier archive is proven to hold; return what went."""
+        proven = await proven_members(self._bucket, archived)
+        known: dict[StoredObject, ProvenMember] = {}
+        for source in sources:
+            found = proven.get(self._member_name(source))
+            if found is not None and (found.member.etag, found.member.size) == (
+                source.etag,
+                source.size,
+            ):
+                known[source] = found
+        if known:
+            await self._delete_sources(
+                camera,
+                day,
+                {source: found.archive_key for source, found in known.items()},
+                failed,
+            )
+        return {
+            source: found for source, found in known.items() if source.key not in failed
+        }
+
+    async def _settled_result(
+        self,
+        camera: str,
+        day: date,
+        settled: dict[StoredObject, ProvenMember],
+        failed: dict[str, str],
+    ) -> ArchiveResult:
+        key = next(iter(settled.values())).archive_key
+        stored = await self._bucket.head(key)
+        place = self._bucket.layout.parse(key)
+        assert stored is not None
+        assert place is not None
+        return ArchiveResult(
+            camera=camera,
+            date=day,
+            key=key,
+            index_key=self._bucket.layout.index_key(camera, day, place.part),
+            members=0,
+            settled=len(settled),
+            from_disk=0,
+            bytes_in=sum(source.size for source in settled),
+            bytes_out=stored.size,
+            storage_class=stored.storage_class,
+            tagged=False,
+            verified=True,
+            deleted=len(settled),
+            left=0,
+            errors=named_errors(failed.items()),
+        )
+
+    def _member_name(self, source: StoredObject) -> str:
+        return source.key.removeprefix(self._bucket.layout.prefix)
+
+    async def require_closed(self, camera: str, day: date) -> None:
+        """Raise ArchiveError for a day that is not over or still waits for uploads."""
         if day >= datetime.now(self._time_zone).date():
             raise ArchiveError(f"{day} is not over yet", camera=camera, date=str(day))
         waiting = await self._store.captures.waiting_on(camera, day)
@@ -134,30 +245,15 @@ class Archiver:
                 date=str(day),
             )
 
-    async def _sources(self, camera: str, day: date) -> list[StoredObject]:
+    async def sources(self, camera: str, day: date) -> list[StoredObject]:
+        """List the captures of a day."""
         folder = self._bucket.layout.day_folder(camera, day)
         sources = []
         async for entry in self._bucket.objects(folder):
             place = self._bucket.layout.parse(entry.key)
             if place is not None and place.kind is ObjectKind.CAPTURE:
                 sources.append(entry)
-        if not sources:
-            raise ArchiveError(
-                f"{camera} has no captures on {day} in the bucket",
-                camera=camera,
-                date=str(day),
-            )
         return sources
-
-    async def _free_part(self, camera: str, day: date) -> int:
-        """Return the number after the last part: late files never replace an archive."""
-        folder = self._bucket.layout.archive_folder(camera)
-        last = 0
-        async for entry in self._bucket.objects(f"{folder}{day.isoformat()}."):
-            place = self._bucket.layout.parse(entry.key)
-            if place is not None and place.day == day:
-                last = max(last, place.part)
-        return last + 1
 
     async def _written(
         self,
@@ -168,15 +264,25 @@ class Archiver:
         key: str,
         index_key: str,
         storage_class: str,
+        job: JobRun,
     ) -> _Packed:
         """Write archive and index; begin again without a source that broke off."""
         while True:
             usable = [source for source in sources if source.key not in failed]
+            expected = sum(source.size for source in usable)
             try:
-                async with ArchiveSink(self._bucket, key, storage_class) as sink:
-                    members = await self._pack(camera, day, usable, failed, sink)
-                    packed = _Packed(sink, members)
-                    await self._finish(packed, key, index_key)
+                with OneThread("hikvision_nvr-archive") as thread:
+                    async with ArchiveSink(
+                        self._bucket,
+                        key,
+                        storage_class,
+                        expected=expected,
+                        thread=thread,
+                    ) as sink:
+                        packed = await self._pack(
+                            camera, day, usable, failed, sink, job, thread
+                        )
+                        await self._finish(packed, key, index_key)
             except SourceFailedError as error:
                 failed[error.source.key] = error.reason
             except KeyTakenError as error:
@@ -195,13 +301,16 @@ class Archiver:
         sources: Iterable[StoredObject],
         failed: dict[str, str],
         sink: ArchiveSink,
-    ) -> dict[StoredObject, Member]:
+        job: JobRun,
+        thread: OneThread,
+    ) -> _Packed:
         """Pack what can be read; raises SourceFailedError for a large one that broke."""
         members: dict[StoredObject, Member] = {}
-        broken_off = 0
-        async with _ReadAhead(self._bucket, sources) as ahead:
+        broken_off = from_disk = 0
+        async with _ReadAhead(self._bucket, self._store, sources, thread) as ahead:
             async for source, content in ahead:
-                name = source.key.removeprefix(self._bucket.layout.prefix)
+                job.check()
+                name = self._member_name(source)
                 offset = sink.size
                 if isinstance(content, SourceFailedError):
                     failed[source.key] = content.reason
@@ -213,10 +322,12 @@ class Archiver:
                     continue
                 if isinstance(content, Content):
                     mtime, digest = content.mtime, content.sha256
+                    from_disk += content.from_disk
                     await sink.write(
-                        await asyncio.to_thread(pack, name, content.data, mtime)
+                        await thread.run(partial(pack, name, content.data, mtime))
                     )
                 else:
+                    from_disk += isinstance(content, LocalSource)
                     mtime, digest = await self._pack_large(source, content, name, sink)
                 members[source] = Member(
                     name=name,
@@ -227,6 +338,7 @@ class Archiver:
                     mtime=mtime,
                     etag=source.etag,
                 )
+                job.done(size=source.size)
         if not members:
             raise ArchiveError(
                 f"No capture of {camera} on {day} could be read: "
@@ -235,10 +347,14 @@ class Archiver:
                 date=str(day),
             )
         await sink.write(archive_end())
-        return members
+        return _Packed(sink, members, from_disk)
 
     async def _pack_large(
-        self, source: StoredObject, reader: OpenSource, name: str, sink: ArchiveSink
+        self,
+        source: StoredObject,
+        reader: OpenSource | LocalSource,
+        name: str,
+        sink: ArchiveSink,
     ) -> tuple[int, str]:
         try:
             member = MemberPacker(name, source.size, reader.mtime)
@@ -252,8 +368,13 @@ class Archiver:
 
     async def _finish(self, packed: _Packed, key: str, index_key: str) -> None:
         """Write the index, then make the archive appear; both or none."""
+        await packed.sink.seal()
         index = await asyncio.to_thread(
-            write_index, key, tuple(packed.members.values())
+            write_index,
+            key,
+            packed.sink.size,
+            packed.sink.etags,
+            tuple(packed.members.values()),
         )
         digest = md5(index, usedforsecurity=False).digest()
         await self._bucket.put_new(
@@ -284,14 +405,22 @@ class Archiver:
         self,
         camera: str,
         day: date,
-        key: str,
-        members: dict[StoredObject, Member],
+        archive_of: Mapping[StoredObject, str],
         failed: dict[str, str],
     ) -> int:
-        same = await self._bucket.unchanged(members)
-        changed = {source.key for source in members} - same
+        """Delete sources that are still as they were listed; return how many went.
+
+        ``archive_of`` says in which archive each of them is proven to be.
+        """
+        same = await self._bucket.unchanged(archive_of)
+        changed = {source.key for source in archive_of} - same
         failed |= dict.fromkeys(changed, "changed meanwhile, kept")
-        await self._store.captures.archived(same, key)
+        by_archive: dict[str, list[str]] = {}
+        for source, key in archive_of.items():
+            if source.key in same:
+                by_archive.setdefault(key, []).append(source.key)
+        for key, keys in by_archive.items():
+            await self._store.captures.archived(keys, key)
         kept = await self._bucket.delete(sorted(same))
         failed |= kept
         if not failed:
@@ -309,8 +438,16 @@ class Archiver:
 class _ReadAhead:
     """Reads small objects ahead, in order, and opens a large one when it is its turn."""
 
-    def __init__(self, bucket: Bucket, sources: Iterable[StoredObject]) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        store: Store,
+        sources: Iterable[StoredObject],
+        thread: OneThread,
+    ) -> None:
         self._bucket = bucket
+        self._store = store
+        self._thread = thread
         self._sources = iter(sources)
         self._window: deque[tuple[StoredObject, asyncio.Task[Content] | None]] = deque()
 
@@ -328,14 +465,15 @@ class _ReadAhead:
 
     async def __anext__(
         self,
-    ) -> tuple[StoredObject, Content | OpenSource | SourceFailedError]:
+    ) -> tuple[StoredObject, Content | OpenSource | LocalSource | SourceFailedError]:
         self._fill()
         if not self._window:
             raise StopAsyncIteration
         source, task = self._window.popleft()
         try:
             if task is None:
-                return source, await open_source(self._bucket, source)
+                local = await read_local(self._store, source, self._thread)
+                return source, local or await open_source(self._bucket, source)
             return source, await task
         except SourceFailedError as error:
             return source, error
@@ -347,5 +485,11 @@ class _ReadAhead:
                 return
             task = None
             if source.size <= SMALL_SIZE:
-                task = asyncio.create_task(read_source(self._bucket, source))
+                task = asyncio.create_task(self._read_small(source))
             self._window.append((source, task))
+
+    async def _read_small(self, source: StoredObject) -> Content:
+        local = await read_local(self._store, source, self._thread)
+        if isinstance(local, Content):
+            return local
+        return await read_source(self._bucket, source, self._thread)

@@ -1,16 +1,24 @@
 """Writes an archive as one new object, in bounded memory."""
 
-import asyncio
 from collections.abc import Mapping
 from hashlib import md5
+import math
 from types import TracebackType
 from typing import Any, Final, Self
 
 from .bucket import Bucket
-from .multipart import PART_SIZE, MultipartUpload
+from .concurrency import OneThread
+from .multipart import MultipartUpload
 from .options import first_accepted, option_variants
 
 ARCHIVE_TAG: Final = "archived=yes"
+PART_SIZE: Final = 8 << 20
+"""Bytes; of the part that is collected and of the one that is sent."""
+MOST_PARTS: Final = 10_000
+"""Of one object (AWS S3 API)."""
+
+_OVERHEAD: Final = 1.05
+"""A tar is a little larger than what is in it."""
 
 
 class ArchiveSink:
@@ -19,16 +27,30 @@ class ArchiveSink:
     Use it with ``async with``: what was not finished is aborted.
     """
 
-    def __init__(self, bucket: Bucket, key: str, storage_class: str) -> None:
-        """Write to ``key`` in the storage class, if the service has it."""
+    def __init__(
+        self,
+        bucket: Bucket,
+        key: str,
+        storage_class: str,
+        *,
+        expected: int,
+        thread: OneThread,
+    ) -> None:
+        """Write to ``key`` in the storage class, if the service has it.
+
+        ``expected`` bytes, or a little more, will come; they are hashed in ``thread``.
+        """
+        self._thread = thread
         self._bucket = bucket
         self._key = key
         self._variants = option_variants(
             {"ContentType": "application/gzip"}, storage_class, ARCHIVE_TAG
         )
         self._parts = MultipartUpload(bucket, key, self._variants)
+        self._part_size = part_size(expected)
         self._buffer = bytearray()
         self._md5 = md5(usedforsecurity=False)
+        self._rest: tuple[bytes, bytes] | None = None
         self._accepted: Mapping[str, Any] = {}
         self.size = 0
 
@@ -49,7 +71,8 @@ class ArchiveSink:
     def etags(self) -> set[str]:
         """The ETags that the object may have if it holds exactly what was written.
 
-        Some services give an object in parts the MD5 of its whole content.
+        Known once it is sealed. Some services give an object in parts the MD5 of its
+        whole content.
         """
         whole = self._md5.hexdigest()
         return {whole, self._parts.etag} if self._parts.size else {whole}
@@ -63,34 +86,41 @@ class ArchiveSink:
         """Append bytes; sends a part whenever one is full."""
         self._buffer += data
         self.size += len(data)
-        while len(self._buffer) >= PART_SIZE:
+        while len(self._buffer) >= self._part_size:
+            await self._send_part()
+
+    async def seal(self) -> None:
+        """Take no more bytes: all that is missing now is the request that ends it."""
+        if not self._parts.size:
+            self._rest = await self._thread.run(self._cut_part)
+        elif self._buffer:
             await self._send_part()
 
     async def finish(self) -> None:
-        """Send the rest and make the object; raises KeyTakenError if it exists."""
-        if self._parts.size:
-            if self._buffer:
-                await self._send_part()
+        """Make the object of what was sealed; raises KeyTakenError if it exists."""
+        if self._rest is None:
             await self._parts.complete()
             self._accepted = self._parts.accepted
-        else:
-            await self._put_whole()
-
-    async def _send_part(self) -> None:
-        part, digest = await asyncio.to_thread(self._cut_part)
-        await self._parts.add(part, digest)
-
-    async def _put_whole(self) -> None:
-        body, digest = await asyncio.to_thread(self._cut_part)
+            return
+        body, digest = self._rest
 
         async def put(options: Mapping[str, Any]) -> None:
             await self._bucket.put_new(self._key, body, body_md5=digest, **options)
 
         _, self._accepted = await first_accepted(put, self._variants)
 
+    async def _send_part(self) -> None:
+        part, digest = await self._thread.run(self._cut_part)
+        await self._parts.add(part, digest)
+
     def _cut_part(self) -> tuple[bytes, bytes]:
         """Take a part's worth off the buffer (blocking: copies and hashes)."""
-        part = bytes(memoryview(self._buffer)[:PART_SIZE])
-        del self._buffer[:PART_SIZE]
+        part = bytes(memoryview(self._buffer)[: self._part_size])
+        del self._buffer[: self._part_size]
         self._md5.update(part)
         return part, md5(part, usedforsecurity=False).digest()
+
+
+def part_size(expected: int) -> int:
+    """Return the size of equal parts that so many bytes fit into."""
+    return max(PART_SIZE, math.ceil(expected * _OVERHEAD / MOST_PARTS))

@@ -12,6 +12,7 @@ import aiohttp
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .bucket import Bucket, StoredObject, has_opaque_etag, is_md5
+from .concurrency import OneThread
 from .failure import code_of
 
 SMALL_SIZE: Final = 2 * 1024 * 1024
@@ -49,6 +50,7 @@ class Content:
     data: bytes
     sha256: str
     mtime: int
+    from_disk: bool = False
 
 
 class OpenSource:
@@ -72,6 +74,17 @@ class OpenSource:
             return int(modified.astimezone(UTC).timestamp())
 
     @property
+    def metadata(self) -> Mapping[str, str]:
+        """The object's own metadata."""
+        metadata: Mapping[str, str] = self._answer.get("Metadata", {})
+        return metadata
+
+    @property
+    def content_type(self) -> str:
+        """The object's media type."""
+        return str(self._answer.get("ContentType", "application/octet-stream"))
+
+    @property
     def sha256(self) -> str:
         """The hash of what was read so far."""
         return self._sha256.hexdigest()
@@ -86,6 +99,11 @@ class OpenSource:
                 yield chunk
         except _READ_ERRORS as error:
             raise _broken_off(self._source, error) from error
+        self._require_same()
+
+    def take_whole(self, data: bytes) -> None:
+        """Take all bytes at once (blocking); raises SourceFailedError."""
+        self._hash(data)
         self._require_same()
 
     def close(self) -> None:
@@ -122,21 +140,32 @@ async def open_source(bucket: Bucket, source: StoredObject) -> OpenSource:
     return OpenSource(source, answer)
 
 
-async def read_source(bucket: Bucket, source: StoredObject) -> Content:
+async def read_source(
+    bucket: Bucket, source: StoredObject, thread: OneThread
+) -> Content:
     """Read a small object whole; raises SourceFailedError after three tries."""
     for remaining in reversed(range(_TRIES)):
         try:
-            reader = await open_source(bucket, source)
-            try:
-                data = b"".join([chunk async for chunk in reader.chunks()])
-            finally:
-                reader.close()
+            return await _read_once(bucket, source, thread)
         except SourceFailedError:
             if not remaining:
                 raise
-        else:
-            return Content(data=data, sha256=reader.sha256, mtime=reader.mtime)
     raise AssertionError("unreachable")
+
+
+async def _read_once(
+    bucket: Bucket, source: StoredObject, thread: OneThread
+) -> Content:
+    try:
+        answer = await bucket.get_whole(source)
+    except ClientError as error:
+        raise SourceFailedError(source, code_of(error)) from error
+    except _READ_ERRORS as error:
+        raise _broken_off(source, error) from error
+    data: bytes = answer["Body"]
+    reader = OpenSource(source, answer)
+    await thread.run(lambda: reader.take_whole(data))
+    return Content(data=data, sha256=reader.sha256, mtime=reader.mtime)
 
 
 def _broken_off(source: StoredObject, error: Exception) -> SourceFailedError:

@@ -3,9 +3,10 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime
-from hashlib import md5
+from datetime import datetime, timedelta
+from hashlib import md5, sha256
 from http import HTTPStatus
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from ..errors import OffsiteError
 from ..model import S3Settings
+from .capabilities import Capabilities
 from .concurrency import for_each
 from .failure import (
     code_of,
@@ -23,6 +25,7 @@ from .failure import (
     status_of,
 )
 from .keys import Layout
+from .sender import HEADERS, Body, RedirectedError, Sender
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -87,9 +90,17 @@ class Bucket:
     Its methods raise what botocore raises; callers wrap them in ``readable_errors``.
     """
 
-    def __init__(self, client: S3Client, settings: S3Settings) -> None:
-        """Take a client that lives as long as this."""
+    def __init__(
+        self, client: S3Client, settings: S3Settings, sender: Sender | None = None
+    ) -> None:
+        """Take a client and a sender that live as long as this.
+
+        Without a sender the client does its work as well, at more cost.
+        """
         self.client = client
+        self._sender = sender
+        self.capabilities: Capabilities | None = None
+        self.lock_missing = False
         self.settings = settings
         self.name = settings.bucket
         self.layout = Layout.below(settings.prefix)
@@ -105,7 +116,7 @@ class Bucket:
     async def head(self, key: str) -> StoredObject | None:
         """Return what is known of an object, None when there is none."""
         try:
-            answer = await self.client.head_object(Bucket=self.name, Key=key)
+            answer = await self._head(key)
         except ClientError as error:
             if is_not_found(error):
                 return None
@@ -119,6 +130,47 @@ class Bucket:
             metadata=answer.get("Metadata", {}),
             etag_is_opaque=has_opaque_etag(answer),
         )
+
+    async def copy(
+        self, source: StoredObject, key: str, *, refuse_overwrite: bool
+    ) -> str:
+        """Copy an object if it still is as listed; return the copy's ETag."""
+        options = {"CopySourceIfMatch": f'"{source.etag}"'}
+        if refuse_overwrite:
+            options["IfNoneMatch"] = "*"
+        if self._sender is not None:
+            try:
+                sent = await self._sender.copy(self.name, source.key, key, options)
+            except RedirectedError:
+                self._sender = None
+            else:
+                return plain_etag(sent["ETag"])
+        answer = await self.client.copy_object(
+            Bucket=self.name,
+            Key=key,
+            CopySource={"Bucket": self.name, "Key": source.key},
+            **options,  # type: ignore[arg-type]
+        )
+        return plain_etag(answer.get("CopyObjectResult", {}).get("ETag", ""))
+
+    async def get_whole(self, source: StoredObject) -> Mapping[str, Any]:
+        """Read an object if it still is as listed: botocore's answer, ``Body`` bytes."""
+        condition = f'"{source.etag}"'
+        if self._sender is not None:
+            try:
+                return await self._sender.get(
+                    source.key, source.size, {"IfMatch": condition}
+                )
+            except RedirectedError:
+                self._sender = None
+        answer = await self.client.get_object(
+            Bucket=self.name, Key=source.key, IfMatch=condition
+        )
+        try:
+            body = await answer["Body"].read()
+        finally:
+            answer["Body"].close()
+        return {**answer, "Body": body}
 
     async def pages(
         self, prefix: str, *, folders: bool = False, after: str = ""
@@ -167,21 +219,26 @@ class Bucket:
         return sorted(found)
 
     async def put_new(
-        self, key: str, body: bytes, *, body_md5: bytes, **options: Any
+        self,
+        key: str,
+        body: bytes,
+        *,
+        body_md5: bytes,
+        body_sha256: bytes | None = None,
+        **options: Any,
     ) -> None:
-        """Write an object under a free key, its bytes proved by their MD5.
+        """Write an object under a free key, its bytes proved by their digests.
 
         Raises KeyTakenError when the key is not free.
         """
         await self.require_free(key)
         try:
-            answer = await self.client.put_object(
-                Bucket=self.name,
-                Key=key,
-                Body=body,
-                ContentMD5=content_md5(body_md5),
-                **await self.no_overwrite(),
-                **options,
+            answer = await self._put(
+                key,
+                body,
+                body_md5,
+                body_sha256,
+                {**await self.no_overwrite(), **options},
             )
         except ClientError as error:
             if not is_precondition_failed(error):
@@ -193,17 +250,98 @@ class Bucket:
             raise KeyTakenError(key) from error
         etag = plain_etag(answer.get("ETag", ""))
         opaque = has_opaque_etag(answer)
-        if is_md5(etag) and not opaque and etag != body_md5.hex():
+        told = is_md5(etag) and not opaque
+        if told and etag != body_md5.hex():
             raise StoredDifferentlyError(f"{key} was not stored as it was sent")
-        if await self.refuses_overwrite():
+        if told or await self.refuses_overwrite():
             return
         stored = await self.head(key)
         if stored is None or stored.size != len(body):
             raise StoredDifferentlyError(f"{key} was not stored as it was sent")
 
+    async def put_part(
+        self,
+        key: str,
+        upload_id: str,
+        number: int,
+        part: bytes,
+        *,
+        part_md5: bytes,
+        part_sha256: bytes | None = None,
+        **options: Any,
+    ) -> str:
+        """Send a part of a multipart upload and return its ETag as it was answered."""
+        if self._sender is not None:
+            body = await _body(part, part_md5, part_sha256)
+            try:
+                sent = await self._sender.put_part(
+                    key, upload_id, number, body, options
+                )
+            except RedirectedError:
+                self._sender = None
+            else:
+                return str(sent["ETag"])
+        answer = await self.client.upload_part(
+            Bucket=self.name,
+            Key=key,
+            UploadId=upload_id,
+            PartNumber=number,
+            Body=part,
+            ContentMD5=content_md5(part_md5),
+            **options,
+        )
+        return answer["ETag"]
+
+    def lock_options(self, now: datetime) -> dict[str, Any]:
+        """Return what keeps a new object from being deleted, if that is wanted."""
+        days = self.settings.lock_days
+        if not days or (self.capabilities and self.capabilities.object_lock is False):
+            self.lock_missing = bool(days)
+            return {}
+        return {
+            "ObjectLockMode": self.settings.lock_mode.upper(),
+            "ObjectLockRetainUntilDate": now + timedelta(days=days),
+        }
+
+    def note_lock(self, accepted: Mapping[str, Any]) -> None:
+        """Note whether the service has taken ``lock_options``."""
+        self.lock_missing = (
+            self.settings.lock_days > 0 and "ObjectLockMode" not in accepted
+        )
+
+    def checksum_of(self, digest: bytes) -> dict[str, str]:
+        """Return what makes the service keep an object's SHA-256, if it can."""
+        if not self._keeps_checksums:
+            return {}
+        return {"ChecksumSHA256": base64.b64encode(digest).decode()}
+
+    @property
+    def checksum_of_parts(self) -> dict[str, str]:
+        """What makes the service keep the SHA-256 of each part, if it can."""
+        return {"ChecksumAlgorithm": "SHA256"} if self._keeps_checksums else {}
+
+    @property
+    def _keeps_checksums(self) -> bool:
+        known = self.capabilities
+        return self.settings.checksum and known is not None and known.checksum
+
+    def room_for(self, size: int) -> AbstractAsyncContextManager[None]:
+        """Return what to hold while a body of so many bytes is in memory."""
+        return nullcontext() if self._sender is None else self._sender.room_for(size)
+
     async def require_free(self, key: str) -> None:
         """Raise KeyTakenError if the service would not refuse an overwrite itself."""
         if not await self.refuses_overwrite() and await self.head(key) is not None:
+            raise KeyTakenError(key)
+
+    async def require_free_to_complete(self, key: str) -> None:
+        """Do the same for an upload in parts, whose completion is another request.
+
+        Ceph RGW 16 refuses an overwrite by PutObject, and not by this one.
+        """
+        known = self.capabilities
+        refuses = known is not None and known.conditional_complete
+        if not refuses and await self.head(key) is not None:
             raise KeyTakenError(key)
 
     async def no_overwrite(self) -> dict[str, Any]:
@@ -211,7 +349,9 @@ class Bucket:
         return {"IfNoneMatch": "*"} if await self.refuses_overwrite() else {}
 
     async def refuses_overwrite(self) -> bool:
-        """Whether the service honours If-None-Match; found out once per client."""
+        """Whether the service honours If-None-Match; found out once."""
+        if self.capabilities is not None:
+            return self.capabilities.conditional_put
         async with self._asking:
             if self._conditional is None:
                 self._conditional = await self._ask_twice()
@@ -270,6 +410,41 @@ class Bucket:
         await for_each(keys, delete, at_once=_SINGLE_DELETES_AT_ONCE)
         return failed
 
+    async def _head(self, key: str) -> Mapping[str, Any]:
+        if self._sender is not None:
+            try:
+                return await self._sender.head(key)
+            except RedirectedError:
+                self._sender = None
+        answer: Mapping[str, Any] = await self.client.head_object(
+            Bucket=self.name, Key=key
+        )
+        return answer
+
+    async def _put(
+        self,
+        key: str,
+        body: bytes,
+        body_md5: bytes,
+        body_sha256: bytes | None,
+        options: Mapping[str, Any],
+    ) -> Mapping[str, Any]:
+        if self._sender is not None and HEADERS.issuperset(options):
+            known = await _body(body, body_md5, body_sha256)
+            try:
+                return await self._sender.put(key, known, options)
+            except RedirectedError:
+                # botocore follows redirects, and remembers where to.
+                self._sender = None
+        answer: Mapping[str, Any] = await self.client.put_object(
+            Bucket=self.name,
+            Key=key,
+            Body=body,
+            ContentMD5=content_md5(body_md5),
+            **options,
+        )
+        return answer
+
     async def _ask_twice(self) -> bool:
         """Write the same object twice on the condition that it does not exist.
 
@@ -293,15 +468,22 @@ class Bucket:
             honoured = is_precondition_failed(error) or is_conflict(error)
             if not honoured:
                 raise
-        await self._forget(key)
+        await self.forget(key)
         return honoured
 
-    async def _forget(self, key: str) -> None:
+    async def forget(self, key: str) -> None:
+        """Delete an object of our own, if the key may delete."""
         try:
             await self.client.delete_object(Bucket=self.name, Key=key)
         except ClientError:
             # A key that may not delete is a legitimate choice; nothing depends on it.
             return
+
+
+async def _body(content: bytes, md5_: bytes, sha256_: bytes | None) -> Body:
+    if sha256_ is None:
+        sha256_ = await asyncio.to_thread(lambda: sha256(content).digest())
+    return Body(content=content, md5=md5_, sha256=sha256_)
 
 
 def content_md5(digest: bytes) -> str:

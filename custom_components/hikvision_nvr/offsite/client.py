@@ -1,8 +1,12 @@
-"""The S3 client: one per recorder, made without a blocking call on the loop."""
+"""What talks to S3: one client per recorder, made without a blocking call on the loop.
+
+Beside botocore's client it has connections of its own for the bodies of uploads.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, tzinfo
 import ssl
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +17,11 @@ import aiohttp
 from botocore.httpsession import get_cert_path
 
 from ..model import S3Settings
+from .bandwidth import Bandwidth
+from .bucket import Bucket
 from .failure import readable_errors
+from .sender import USER_AGENT, Sender
+from .signature import Signer
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -25,12 +33,33 @@ READ_SECONDS: Final = 60
 
 
 @asynccontextmanager
-async def s3_client(settings: S3Settings) -> AsyncIterator[S3Client]:
-    """Give a client for the settings; raises OffsiteError when they make no sense.
+async def open_bucket(
+    settings: S3Settings, time_zone: tzinfo = UTC
+) -> AsyncIterator[Bucket]:
+    """Give the bucket of the settings; raises OffsiteError when they make no sense.
 
-    It does not connect: the first request does.
+    It does not connect: the first request does. ``time_zone`` is that of the limits'
+    times of day.
     """
     session, tls = await asyncio.to_thread(_prepared)
+    async with AsyncExitStack() as stack:
+        with readable_errors(settings):
+            client = await stack.enter_async_context(_client(settings, session, tls))
+            base = await _address_of_bucket(client, settings.bucket)
+        signer = Signer(
+            settings.access_key_id,
+            settings.secret_access_key,
+            settings.region or DEFAULT_REGION,
+        )
+        sender = Sender(base, signer, tls, Bandwidth(settings.limits, time_zone))
+        stack.push_async_callback(sender.close)
+        yield Bucket(client, settings, sender)
+
+
+@asynccontextmanager
+async def _client(
+    settings: S3Settings, session: AioSession, tls: ssl.SSLContext
+) -> AsyncIterator[S3Client]:
     config = AioConfig(
         http_session_cls=_session_with(tls),
         # The loop's own resolver asks the system in a thread: names of the house
@@ -47,22 +76,25 @@ async def s3_client(settings: S3Settings) -> AsyncIterator[S3Client]:
         read_timeout=READ_SECONDS,
         max_pool_connections=CONNECTIONS,
         ignore_configured_endpoint_urls=True,
-        user_agent_extra="hikvision_nvr",
+        user_agent_extra=USER_AGENT,
     )
-    with readable_errors(settings):
-        context = session.create_client(
-            "s3",
-            region_name=settings.region or DEFAULT_REGION,
-            endpoint_url=settings.endpoint_url,
-            aws_access_key_id=settings.access_key_id,
-            aws_secret_access_key=settings.secret_access_key,
-            config=config,
-        )
-        client = await context.__aenter__()
-    try:
+    async with session.create_client(
+        "s3",
+        region_name=settings.region or DEFAULT_REGION,
+        endpoint_url=settings.endpoint_url,
+        aws_access_key_id=settings.access_key_id,
+        aws_secret_access_key=settings.secret_access_key,
+        config=config,
+    ) as client:
         yield client
-    finally:
-        await context.__aexit__(None, None, None)
+
+
+async def _address_of_bucket(client: S3Client, bucket: str) -> str:
+    """Return the URL that keys are appended to, by botocore's rules for endpoints."""
+    url: str = await client.generate_presigned_url(
+        "put_object", Params={"Bucket": bucket, "Key": "k"}
+    )
+    return url.partition("?")[0].removesuffix("k")
 
 
 def _prepared() -> tuple[AioSession, ssl.SSLContext]:

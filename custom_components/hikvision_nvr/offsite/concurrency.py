@@ -2,6 +2,32 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Self
+
+
+class OneThread:
+    """A thread of its own for work that takes blocks of memory; use it with ``with``.
+
+    Each thread has a heap that keeps what was freed in it (glibc malloc, arenas): the
+    same work on a pool of threads holds several times the memory.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Start nothing yet: the first work does."""
+        self._pool = ThreadPoolExecutor(1, name)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the thread once its work is done, without waiting for it."""
+        self._pool.shutdown(wait=False)
+
+    async def run[T](self, work: Callable[[], T]) -> T:
+        """Run ``work`` in the thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
 
 async def for_each[T](

@@ -1,7 +1,8 @@
-"""Whether S3 can be used now, and the gate that uploads wait at."""
+"""Whether S3 can be used now, and the gate that uploads wait at: a circuit breaker."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 import logging
 import time
 from typing import Final
@@ -32,6 +33,7 @@ class Connection:
         self._usable = asyncio.Event()
         self._lost = asyncio.Event()
         self._lost.set()
+        self._now = asyncio.Event()
         self._failures = 0
         self._usable_since = 0.0
         self.connected: bool | None = None
@@ -40,6 +42,10 @@ class Connection:
     async def usable(self) -> None:
         """Return once S3 can be used."""
         await self._usable.wait()
+
+    def try_now(self) -> None:
+        """Make the next trial at once, if one is waited for."""
+        self._now.set()
 
     def lost(self, error: OffsiteError) -> None:
         """Say that S3 cannot be used; uploads pause until a trial works again."""
@@ -62,13 +68,19 @@ class Connection:
         while True:
             await self._lost.wait()
             if self._failures:
-                await asyncio.sleep(pace.probe_seconds(self._failures - 1))
+                await self._pause(pace.probe_seconds(self._failures - 1))
             self._failures += 1
             error = await self._trial()
             if error is None:
                 self._restored()
             else:
                 self.lost(error)
+
+    async def _pause(self, seconds: float) -> None:
+        self._now.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._now.wait()
 
     def _restored(self) -> None:
         self._usable_since = time.monotonic()

@@ -22,6 +22,7 @@ from ..errors import (
     OffsiteAccessDeniedError,
     OffsiteAuthError,
     OffsiteError,
+    OffsiteQuotaError,
     OffsiteUnreachableError,
 )
 from ..model import S3Settings
@@ -36,13 +37,27 @@ _CODES: Final[dict[type[OffsiteError], frozenset[str]]] = {
             "InvalidSecurity",
             "InvalidClientTokenId",
             "UnrecognizedClientException",
-            "NotSignedUp",
             "401",
             "Unauthorized",
         }
     ),
     OffsiteAccessDeniedError: frozenset(
-        {"AccessDenied", "AllAccessDisabled", "AccountProblem", "403", "Forbidden"}
+        {"AccessDenied", "AllAccessDisabled", "403", "Forbidden"}
+    ),
+    # AWS; Ceph RGW; MinIO; HTTP 507 (RFC 4918, 11.5) and 402 of others.
+    OffsiteQuotaError: frozenset(
+        {
+            "AccountProblem",
+            "NotSignedUp",
+            "QuotaExceeded",
+            "ServiceQuotaExceeded",
+            "StorageQuotaExceeded",
+            "XMinioAdminBucketQuotaExceeded",
+            "XMinioStorageFull",
+            "InsufficientStorage",
+            "402",
+            "507",
+        }
     ),
     BucketNotFoundError: frozenset(
         {
@@ -80,6 +95,7 @@ _NOT_FOUND: Final = frozenset({"404", "NoSuchKey", "NotFound"})
 _TEXTS: Final[dict[type[OffsiteError], str]] = {
     OffsiteAuthError: "{service} refuses the access key of bucket {bucket}",
     OffsiteAccessDeniedError: "The access key may not do this in bucket {bucket}",
+    OffsiteQuotaError: "{service} has no room left for bucket {bucket}",
     BucketNotFoundError: "Bucket {bucket} is not at {service} in this region",
     ClockSkewError: "The clock differs too much from that of {service}",
     OffsiteUnreachableError: "{service} does not answer",

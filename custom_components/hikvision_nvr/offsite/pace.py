@@ -6,6 +6,8 @@ from typing import Final
 
 RETRY_FIRST_SECONDS: Final = 5.0
 RETRY_LONGEST_SECONDS: Final = 15 * 60.0
+REQUEST_FIRST_SECONDS: Final = 0.5
+REQUEST_LONGEST_SECONDS: Final = 4.0
 PROBE_FIRST_SECONDS: Final = 1.0
 PROBE_LONGEST_SECONDS: Final = 5 * 60.0
 
@@ -14,6 +16,11 @@ def retry_at(attempts: int) -> datetime:
     """Return when to try a capture again that failed ``attempts`` times before."""
     seconds = _jittered(RETRY_FIRST_SECONDS, RETRY_LONGEST_SECONDS, attempts)
     return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def request_seconds(attempts: int) -> float:
+    """Return how long to wait before a request is repeated that just failed."""
+    return _jittered(REQUEST_FIRST_SECONDS, REQUEST_LONGEST_SECONDS, attempts)
 
 
 def probe_seconds(attempts: int) -> float:

@@ -9,25 +9,28 @@ from botocore.exceptions import ClientError
 from ..errors import OffsiteError
 from ..model import S3Settings
 from .bucket import Bucket, content_md5
-from .client import s3_client
+from .capabilities import Capabilities
+from .client import open_bucket
+from .discovery import discover
 from .failure import code_of, is_not_found, offsite_error, readable_errors
 
 _LOGGER = logging.getLogger(__package__)
 
 
-async def probe_bucket(settings: S3Settings) -> None:
-    """Write, read and delete a small object.
+async def probe_bucket(settings: S3Settings) -> Capabilities:
+    """Write, read and delete small objects; return what the service can do.
 
     Raises OffsiteAuthError, OffsiteAccessDeniedError, BucketNotFoundError,
-    ClockSkewError, OffsiteUnreachableError, or OffsiteError for anything else.
+    ClockSkewError, OffsiteQuotaError, OffsiteUnreachableError, or OffsiteError for
+    anything else.
     """
     with readable_errors(settings):
-        async with s3_client(settings) as client:
-            bucket = Bucket(client, settings)
+        async with open_bucket(settings) as bucket:
             refusal = await _refusal_of_head(bucket)
             await _round_trip(bucket)
             if refusal is not None:
                 raise offsite_error(refusal, settings)
+            return await discover(bucket)
 
 
 async def _refusal_of_head(bucket: Bucket) -> ClientError | None:
@@ -47,15 +50,15 @@ async def _refusal_of_head(bucket: Bucket) -> ClientError | None:
 
 
 async def _round_trip(bucket: Bucket) -> None:
-    name = f"probe-{uuid.uuid4().hex}"
-    key = bucket.layout.reserved_key(name)
-    content = name.encode()
+    # Always the same name: a key that may not delete leaves one object, not many.
+    key = bucket.layout.reserved_key("probe")
+    content = uuid.uuid4().hex.encode()
     digest = md5(content, usedforsecurity=False).digest()
     await bucket.client.put_object(
         Bucket=bucket.name, Key=key, Body=content, ContentMD5=content_md5(digest)
     )
     answer = await bucket.client.get_object(Bucket=bucket.name, Key=key)
     read = await answer["Body"].read()
-    await bucket.client.delete_object(Bucket=bucket.name, Key=key)
+    await bucket.forget(key)
     if read != content:
         raise OffsiteError(f"Bucket {bucket.name} gave back other bytes than written")

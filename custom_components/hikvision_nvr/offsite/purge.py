@@ -3,12 +3,15 @@
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import date, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
+from ..jobs import JobRun
 from .bucket import DELETE_BATCH, Bucket, StoredObject
 from .cameras import read_camera_folder
+from .classes import early_deletion_price
 from .failure import readable_errors
 from .keys import ObjectKind, require_camera
 from .outcome import AsDict, named_errors
@@ -33,7 +36,10 @@ class PurgeResult(AsDict):
     """What a purge deleted, or would have.
 
     ``matched``, ``bytes``, ``by_camera`` and ``by_class`` are of all objects that are
-    old enough. ``remaining`` of them are more than ``max_delete`` allows at once.
+    old enough and match the pattern. ``remaining`` of them are more than ``max_delete``
+    allows at once. ``early_deletion_cost`` is what AWS charges, in US$, for those that
+    are deleted before the minimum duration of their class. Without ``complete`` it was
+    cancelled.
     """
 
     dry_run: bool
@@ -45,9 +51,11 @@ class PurgeResult(AsDict):
     remaining: int
     by_camera: dict[str, int]
     by_class: dict[str, int]
+    early_deletion_cost: float
     sample: tuple[str, ...]
     failed: int
     errors: tuple[str, ...]
+    complete: bool = True
 
 
 @dataclass(slots=True)
@@ -55,18 +63,28 @@ class _Tally:
     matched: int = 0
     bytes: int = 0
     deleted: int = 0
+    early_deletion_cost: float = 0.0
     by_camera: Counter[str] = field(default_factory=Counter)
     by_class: Counter[str] = field(default_factory=Counter)
     sample: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
     def add(self, camera: str, entry: StoredObject) -> None:
+        age = datetime.now(UTC) - entry.modified
         self.matched += 1
         self.bytes += entry.size
         self.by_camera[camera] += 1
         self.by_class[entry.storage_class] += 1
+        self.early_deletion_cost += early_deletion_price(
+            entry.storage_class, entry.size, age.total_seconds() / 86400
+        )
         if len(self.sample) < SAMPLE_SIZE:
             self.sample.append(entry.key)
+
+
+def _matches(entry: StoredObject, pattern: str) -> bool:
+    name = entry.key.rpartition("/")[2]
+    return fnmatchcase(name.casefold(), pattern.casefold())
 
 
 class Purger:
@@ -83,31 +101,41 @@ class Purger:
         before: date,
         *,
         camera: str | None = None,
+        pattern: str = "*",
         scope: PurgeScope = PurgeScope.CAPTURES,
         dry_run: bool = True,
         max_delete: int = DEFAULT_MAX_DELETE,
+        job: JobRun | None = None,
     ) -> PurgeResult:
         """Delete what is of a day before ``before``, oldest days first.
 
+        ``pattern`` is a shell pattern of file names, in which case does not matter.
         Raises OffsiteError. What was deleted until then is noted in the catalogue.
         """
-        tally = _Tally()
+        job = job or JobRun({})
+        # After a restart, what was deleted before it is not found again.
+        before_restart: int = job.checkpoint.get("deleted", 0)
+        tally = _Tally(deleted=before_restart, matched=before_restart)
         batch: list[str] = []
-        chosen = 0
+        chosen = before_restart
         with readable_errors(self._bucket.settings):
             cameras = (
                 [require_camera(camera)] if camera else await self._bucket.cameras()
             )
             async for owner, entry in self._matching(cameras, before, scope):
+                if job.cancelled:
+                    break
+                if not _matches(entry, pattern):
+                    continue
                 tally.add(owner, entry)
                 if dry_run or chosen == max_delete:
                     continue
                 chosen += 1
                 batch.append(entry.key)
                 if len(batch) == DELETE_BATCH:
-                    await self._delete(batch, tally)
+                    await self._delete(batch, tally, job)
                     batch.clear()
-            await self._delete(batch, tally)
+            await self._delete(batch, tally, job)
         return PurgeResult(
             dry_run=dry_run,
             scope=scope,
@@ -118,12 +146,14 @@ class Purger:
             remaining=max(0, tally.matched - max_delete),
             by_camera=dict(sorted(tally.by_camera.items())),
             by_class=dict(sorted(tally.by_class.items())),
+            early_deletion_cost=round(tally.early_deletion_cost, 4),
             sample=tuple(tally.sample),
             failed=len(tally.failed),
             errors=named_errors(tally.failed.items()),
+            complete=not job.cancelled,
         )
 
-    async def _delete(self, keys: list[str], tally: _Tally) -> None:
+    async def _delete(self, keys: list[str], tally: _Tally, job: JobRun) -> None:
         if not keys:
             return
         failed = await self._bucket.delete(keys)
@@ -131,6 +161,8 @@ class Purger:
         tally.failed |= failed
         tally.deleted += len(deleted)
         await self._store.captures.purged(deleted)
+        job.done(len(deleted))
+        await job.save(deleted=tally.deleted)
 
     def _matching(
         self, cameras: list[str], before: date, scope: PurgeScope

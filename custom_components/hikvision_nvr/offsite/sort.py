@@ -5,31 +5,28 @@ free, prove the copy, and only then delete the source.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from enum import Enum, auto
+from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final
+from itertools import batched
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ..jobs import JobRun
 from ..model import Describe
-from .bucket import (
-    DELETE_BATCH,
-    Bucket,
-    KeyTakenError,
-    StoredObject,
-    is_md5,
-    plain_etag,
-)
+from .archive_source import SourceFailedError
+from .bucket import DELETE_BATCH, Bucket, KeyTakenError, StoredObject
 from .concurrency import for_each
-from .failure import code_of, is_precondition_failed, readable_errors
+from .copying import Copier, CopyDiffersError, why
+from .failure import readable_errors
 from .keys import ObjectKind, require_camera, with_suffix
-from .outcome import AsDict, named_errors
+from .outcome import MOST_ERRORS, AsDict, named_errors
 
 if TYPE_CHECKING:
-    from types_aiobotocore_s3.type_defs import CopyObjectRequestTypeDef
+    from ..store import Store
 
 DEFAULT_PATTERNS: Final = ("*.jpg", "*.mp4")
 GRACE: Final = timedelta(minutes=10)
@@ -44,32 +41,67 @@ class SortResult(AsDict):
 
     ``renamed`` are those of ``moved`` that got a suffix because their name was taken by
     other content; ``skipped`` did not match, or are younger than the grace period.
+    ``bytes`` are those of what moved. Without ``complete`` it was cancelled.
     """
 
     dry_run: bool
     scanned: int
     moved: int
+    bytes: int
     duplicates: int
     renamed: int
     skipped: int
     failed: int
     by_camera: dict[str, int]
     errors: tuple[str, ...]
+    complete: bool = True
 
 
-class _Outcome(Enum):
-    MOVED = auto()
-    RENAMED = auto()
-    DUPLICATE = auto()
+class _Outcome(StrEnum):
+    MOVED = "moved"
+    RENAMED = "renamed"
+    DUPLICATE = "duplicate"
 
 
 @dataclass(slots=True)
 class _Tally:
     scanned: int = 0
     skipped: int = 0
-    outcomes: Counter[_Outcome] = field(default_factory=Counter)
+    bytes: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
     by_camera: Counter[str] = field(default_factory=Counter)
-    failed: list[tuple[str, str]] = field(default_factory=list)
+    failed: int = 0
+    errors: list[tuple[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, saved: Mapping[str, Any]) -> _Tally:
+        """Go on from a checkpoint."""
+        return cls(
+            scanned=saved["scanned"],
+            skipped=saved["skipped"],
+            bytes=saved["bytes"],
+            outcomes=Counter(saved["outcomes"]),
+            by_camera=Counter(saved["by_camera"]),
+            failed=saved["failed"],
+            errors=[(key, reason) for key, reason in saved["errors"]],
+        )
+
+    def saved(self) -> dict[str, Any]:
+        """Return plain values for a checkpoint."""
+        return {
+            "scanned": self.scanned,
+            "skipped": self.skipped,
+            "bytes": self.bytes,
+            "outcomes": dict(self.outcomes),
+            "by_camera": dict(self.by_camera),
+            "failed": self.failed,
+            "errors": self.errors,
+        }
+
+    def fail(self, key: str, reason: str) -> None:
+        self.failed += 1
+        if len(self.errors) < MOST_ERRORS:
+            self.errors.append((key, reason))
 
 
 class Sorter:
@@ -78,6 +110,7 @@ class Sorter:
     def __init__(
         self,
         bucket: Bucket,
+        store: Store,
         describe: Describe,
         time_zone: tzinfo,
         *,
@@ -85,12 +118,15 @@ class Sorter:
     ) -> None:
         """Read days from names with ``describe``, in ``time_zone``.
 
-        What is younger than ``grace`` may still be written to.
+        What is younger than ``grace`` may still be written to. What ``store`` still has
+        to upload keeps its name.
         """
         self._bucket = bucket
+        self._store = store
         self._describe = describe
         self._time_zone = time_zone
         self._grace = grace
+        self._copier = Copier(bucket)
 
     async def sort(
         self,
@@ -98,106 +134,177 @@ class Sorter:
         *,
         patterns: Sequence[str] = DEFAULT_PATTERNS,
         dry_run: bool = False,
+        job: JobRun | None = None,
     ) -> SortResult:
         """Sort one camera's files, or all cameras'. Raises OffsiteError.
 
         ``patterns`` are shell patterns of file names, in which case does not matter.
         """
-        tally = _Tally()
+        job = job or JobRun({})
+        saved = job.checkpoint.get("tally")
+        tally = _Tally() if saved is None else _Tally.read(saved)
         folded = [pattern.casefold() for pattern in patterns]
         with readable_errors(self._bucket.settings):
             cameras = (
                 [require_camera(camera)] if camera else await self._bucket.cameras()
             )
             for name in cameras:
-                await self._sort_camera(name, folded, tally, dry_run=dry_run)
+                if name < job.checkpoint.get("camera", ""):
+                    continue
+                await self._sort_camera(name, folded, tally, job, dry_run=dry_run)
+                if job.cancelled:
+                    break
         return SortResult(
             dry_run=dry_run,
             scanned=tally.scanned,
             moved=tally.outcomes[_Outcome.MOVED] + tally.outcomes[_Outcome.RENAMED],
+            bytes=tally.bytes,
             duplicates=tally.outcomes[_Outcome.DUPLICATE],
             renamed=tally.outcomes[_Outcome.RENAMED],
             skipped=tally.skipped,
-            failed=len(tally.failed),
+            failed=tally.failed,
             by_camera={name: n for name, n in sorted(tally.by_camera.items()) if n},
-            errors=named_errors(tally.failed),
+            errors=named_errors(tally.errors),
+            complete=not job.cancelled,
         )
 
     async def _sort_camera(
-        self, camera: str, patterns: Sequence[str], tally: _Tally, *, dry_run: bool
+        self,
+        camera: str,
+        patterns: Sequence[str],
+        tally: _Tally,
+        job: JobRun,
+        *,
+        dry_run: bool,
     ) -> None:
+        after = ""
+        if camera == job.checkpoint.get("camera"):
+            after = job.checkpoint["after"]
+        async for page in self._unsorted_pages(camera, after):
+            chosen = [entry for entry in page if self._wants(entry, patterns)]
+            job.expect((job.items_total or 0) + len(chosen))
+            tally.scanned += len(page)
+            tally.skipped += len(page) - len(chosen)
+            if dry_run:
+                tally.outcomes[_Outcome.MOVED] += len(chosen)
+                tally.bytes += sum(entry.size for entry in chosen)
+                tally.by_camera[camera] += len(chosen)
+                job.done(len(chosen))
+            else:
+                await self._move(camera, chosen, tally, job)
+            if job.cancelled:
+                return
+            if page:
+                await job.save(tally=tally.saved(), camera=camera, after=page[-1].key)
+
+    async def _unsorted_pages(
+        self, camera: str, after: str
+    ) -> AsyncIterator[list[StoredObject]]:
         folder = self._bucket.layout.camera_folder(camera)
-        youngest = datetime.now(UTC) - self._grace
-        chosen: list[StoredObject] = []
-        async for page in self._bucket.pages(folder, folders=True):
-            for entry in page.objects:
-                place = self._bucket.layout.parse(entry.key)
-                if place is None or place.kind is not ObjectKind.UNSORTED:
-                    continue
-                tally.scanned += 1
-                name = place.name.casefold()
-                if entry.modified > youngest or not any(
-                    fnmatchcase(name, pattern) for pattern in patterns
-                ):
-                    tally.skipped += 1
-                    continue
-                chosen.append(entry)
-            while len(chosen) >= DELETE_BATCH:
-                await self._move(camera, chosen[:DELETE_BATCH], tally, dry_run=dry_run)
-                del chosen[:DELETE_BATCH]
-        await self._move(camera, chosen, tally, dry_run=dry_run)
+        async for page in self._bucket.pages(folder, folders=True, after=after):
+            yield [
+                entry
+                for entry in page.objects
+                if (place := self._bucket.layout.parse(entry.key)) is not None
+                and place.kind is ObjectKind.UNSORTED
+            ]
+
+    def _wants(self, entry: StoredObject, patterns: Sequence[str]) -> bool:
+        name = _name_of(entry).casefold()
+        return entry.modified <= datetime.now(UTC) - self._grace and any(
+            fnmatchcase(name, pattern) for pattern in patterns
+        )
 
     async def _move(
         self,
         camera: str,
         sources: Sequence[StoredObject],
         tally: _Tally,
-        *,
-        dry_run: bool,
+        job: JobRun,
     ) -> None:
-        if dry_run:
-            tally.outcomes[_Outcome.MOVED] += len(sources)
-            tally.by_camera[camera] += len(sources)
-            return
-        proven: list[StoredObject] = []
-        outcomes: dict[str, _Outcome] = {}
+        wanted: dict[StoredObject, str] = {}
+        proven: dict[StoredObject, _Outcome] = {}
+
+        async def find_day(source: StoredObject) -> None:
+            if not job.cancelled:
+                day = await self._day(camera, source)
+                folder = self._bucket.layout.day_folder(camera, day)
+                wanted[source] = folder + _name_of(source)
 
         async def copy(source: StoredObject) -> None:
-            outcome = await self._copied(camera, source, tally)
+            if job.cancelled:
+                return
+            outcome = await self._copied(source, wanted[source], taken, tally)
             if outcome is not None:
-                proven.append(source)
-                outcomes[source.key] = outcome
+                proven[source] = outcome
+            job.done(size=source.size)
 
-        await for_each(sources, copy, at_once=COPIES_AT_ONCE)
+        await for_each(sources, find_day, at_once=COPIES_AT_ONCE)
+        taken = await self._taken(wanted.values())
+        await for_each(wanted, copy, at_once=COPIES_AT_ONCE)
+        for batch in batched(proven, DELETE_BATCH, strict=False):
+            await self._delete(camera, {one: proven[one] for one in batch}, tally)
+
+    async def _delete(
+        self, camera: str, proven: Mapping[StoredObject, _Outcome], tally: _Tally
+    ) -> None:
         same = await self._bucket.unchanged(proven)
-        failed = dict.fromkeys(outcomes.keys() - same, _CHANGED)
-        failed |= await self._bucket.delete(sorted(same))
-        tally.failed.extend(failed.items())
-        gone = outcomes.keys() - failed.keys()
-        tally.outcomes.update(outcomes[key] for key in gone)
-        tally.by_camera[camera] += len(gone)
+        left = await self._bucket.delete(sorted(same))
+        for source, outcome in proven.items():
+            if source.key not in same:
+                tally.fail(source.key, _CHANGED)
+            elif source.key in left:
+                tally.fail(source.key, left[source.key])
+            else:
+                tally.outcomes[outcome] += 1
+                tally.by_camera[camera] += 1
+                if outcome is not _Outcome.DUPLICATE:
+                    tally.bytes += source.size
+
+    async def _taken(self, keys: Iterable[str]) -> dict[str, StoredObject]:
+        """List the names that are taken already, a request for each 1000 of a day."""
+        by_folder: dict[str, list[str]] = {}
+        for key in keys:
+            by_folder.setdefault(key.rpartition("/")[0] + "/", []).append(key)
+        taken: dict[str, StoredObject] = {}
+
+        async def look(folder: str) -> None:
+            names = by_folder[folder]
+            last = max(names)
+            async for page in self._bucket.pages(folder, after=min(names)[:-1]):
+                for entry in page.objects:
+                    taken[entry.key] = entry
+                if page.objects and page.objects[-1].key >= last:
+                    break
+
+        await for_each(by_folder, look, at_once=COPIES_AT_ONCE)
+        return taken
 
     async def _copied(
-        self, camera: str, source: StoredObject, tally: _Tally
+        self,
+        source: StoredObject,
+        wanted: str,
+        taken: Mapping[str, StoredObject],
+        tally: _Tally,
     ) -> _Outcome | None:
         """Bring one file to its day; None when it is not proved to be there."""
         try:
-            day = await self._day(camera, source)
-            name = source.key.rpartition("/")[2]
-            key = self._bucket.layout.day_folder(camera, day) + name
-            return await self._copy_to_free_name(source, key, tally)
-        except ClientError as error:
-            if is_precondition_failed(error):
-                tally.failed.append((source.key, _CHANGED))
-            else:
-                tally.failed.append((source.key, code_of(error)))
-        except (BotoCoreError, TimeoutError) as error:
-            tally.failed.append((source.key, type(error).__name__))
+            return await self._copy_to_free_name(source, wanted, taken)
+        except (
+            ClientError,
+            BotoCoreError,
+            TimeoutError,
+            SourceFailedError,
+            CopyDiffersError,
+        ) as error:
+            tally.fail(source.key, why(error))
+        except KeyTakenError:
+            tally.fail(source.key, "all names are taken")
         return None
 
     async def _day(self, camera: str, source: StoredObject) -> date:
         """Read the day from the name, else from s3fs's mtime, else the upload's time."""
-        name = source.key.rpartition("/")[2]
+        name = _name_of(source)
         described = self._describe(camera, name, source.modified)
         if described.event_time == source.modified:
             # The name has no time: describe gave back what it was told.
@@ -208,60 +315,38 @@ class Sorter:
         return described.event_time.astimezone(self._time_zone).date()
 
     async def _copy_to_free_name(
-        self, source: StoredObject, wanted: str, tally: _Tally
-    ) -> _Outcome | None:
+        self, source: StoredObject, wanted: str, taken: Mapping[str, StoredObject]
+    ) -> _Outcome:
         for number in range(_MOST_SUFFIXES + 1):
             key = with_suffix(wanted, str(number)) if number else wanted
-            taken = await self._bucket.head(key)
-            if taken is None:
+            there = await self._bucket.head(key) if number else taken.get(key)
+            if there is None and not await self._is_awaited(key):
                 try:
-                    etag = await self._copy(source, key)
+                    await self._copier.copy(source, key)
                 except KeyTakenError:
-                    taken = await self._bucket.head(key)
+                    there = await self._bucket.head(key)
                 else:
-                    if not await self._is_copy(key, etag, source):
-                        break
                     return _Outcome.RENAMED if number else _Outcome.MOVED
-            if taken and (taken.etag, taken.size) == (source.etag, source.size):
+            if there and (there.etag, there.size) == (source.etag, source.size):
                 return _Outcome.DUPLICATE
-        else:
-            tally.failed.append((source.key, "all names are taken"))
-            return None
-        tally.failed.append((source.key, "the copy differs, the source is kept"))
-        return None
+        raise KeyTakenError(wanted)
 
-    async def _copy(self, source: StoredObject, key: str) -> str:
-        """Copy to a free key and return the ETag that the service gave the copy."""
-        request: CopyObjectRequestTypeDef = {
-            "Bucket": self._bucket.name,
-            "Key": key,
-            "CopySource": {"Bucket": self._bucket.name, "Key": source.key},
-            "CopySourceIfMatch": f'"{source.etag}"',
-        }
-        if await self._bucket.refuses_overwrite():
-            request["IfNoneMatch"] = "*"
-        try:
-            answer = await self._bucket.client.copy_object(**request)
-        except ClientError as error:
-            # Both conditions fail with 412; the target tells which it was.
-            if is_precondition_failed(error) and await self._bucket.head(key):
-                raise KeyTakenError(key) from error
-            raise
-        return plain_etag(answer.get("CopyObjectResult", {}).get("ETag", ""))
+    async def _is_awaited(self, key: str) -> bool:
+        """Whether the recorder itself is about to upload to this key.
 
-    async def _is_copy(self, key: str, etag: str, source: StoredObject) -> bool:
-        """Whether the copy has the source's MD5, or its size where ETags do not tell.
-
-        A copy of what was uploaded in parts has an ETag of another kind, and with KMS
-        encryption every copy has its own.
+        Where the service refuses to overwrite, whoever comes second notices.
         """
-        if is_md5(etag) and etag == source.etag:
-            return True
-        stored = await self._bucket.head(key)
-        if stored is None or stored.size != source.size:
+        if await self._copier.refuses_overwrite():
             return False
-        tells = is_md5(stored.etag) and is_md5(source.etag)
-        return stored.etag == source.etag or stored.etag_is_opaque or not tells
+        place = self._bucket.layout.parse(key)
+        if place is None or place.day is None:
+            return False
+        capture = await self._store.captures.at(place.camera, place.day, place.name)
+        return capture is not None and capture.uploaded is None
+
+
+def _name_of(entry: StoredObject) -> str:
+    return entry.key.rpartition("/")[2]
 
 
 def _s3fs_time(stored: StoredObject) -> datetime | None:

@@ -1,19 +1,26 @@
 """Brings one capture to S3, once, and proves that it is there."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from hashlib import file_digest, md5, sha256
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
+
+from botocore.exceptions import ClientError
 
 from ..errors import OffsiteError
 from ..model import Capture
+from ..store import Begun
 from .bucket import Bucket, KeyTakenError, StoredObject
+from .failure import code_of
 from .keys import with_suffix
-from .multipart import PART_SIZE, MultipartUpload
+from .multipart import NO_SUCH_UPLOAD, PART_SIZE, MultipartUpload
+from .options import first_accepted
+from .sender import Body
 
 if TYPE_CHECKING:
     from ..store import Upload
@@ -39,19 +46,33 @@ class UnsendableError(LocalFileError):
     """The local file is gone or is not what was stored: there is nothing to send."""
 
 
-async def send(bucket: Bucket, upload: Upload) -> str:
+class Progress(Protocol):
+    """Remembers where the parts of an upload are while it is interrupted."""
+
+    async def begun(self, upload: Upload, begun: Begun) -> None:
+        """Note that parts are being sent."""
+
+    async def ended(self, upload: Upload) -> None:
+        """Note that there are no parts any more."""
+
+
+async def send(bucket: Bucket, upload: Upload, progress: Progress | None = None) -> str:
     """Bring a capture to S3 and return its key there.
 
     A name that other content has is never overwritten: the capture then gets a suffix
-    from its hash. Raises LocalFileError, OffsiteError, or what botocore raises.
+    from its hash. With ``progress`` the parts of a large one stay in S3 when this is
+    interrupted, and the next attempt goes on with them. Raises LocalFileError,
+    OffsiteError, or what botocore raises.
     """
     capture = upload.capture
-    put = _put_whole if capture.size <= PART_SIZE else _put_in_parts
     keys = _possible_keys(bucket, capture)
     try:
         for key in keys:
             try:
-                await put(bucket, key, upload)
+                if capture.size <= PART_SIZE:
+                    await _put_whole(bucket, key, upload)
+                else:
+                    await _put_in_parts(bucket, key, upload, progress)
             except KeyTakenError:
                 if not await _is_same(await bucket.head(key), upload):
                     continue
@@ -94,36 +115,90 @@ async def _is_same(stored: StoredObject | None, upload: Upload) -> bool:
     return stored.metadata.get("sha256") == upload.capture.sha256
 
 
-def _options(capture: Capture) -> dict[str, Any]:
+def _variants(bucket: Bucket, capture: Capture) -> list[dict[str, Any]]:
+    """Return the options of a capture's object, and what to do without if refused."""
     extension = PurePosixPath(capture.name).suffix.lower()
-    return {
+    options = {
         "Metadata": metadata_of(capture),
         "ContentType": _CONTENT_TYPES.get(extension, "application/octet-stream"),
     }
+    lock = bucket.lock_options(datetime.now(UTC))
+    return [{**options, **lock}, options] if lock else [options]
 
 
 async def _put_whole(bucket: Bucket, key: str, upload: Upload) -> None:
     capture = upload.capture
-    body, digest = await asyncio.to_thread(_read_whole, upload.path, capture)
-    await bucket.put_new(key, body, body_md5=digest, **_options(capture))
+    async with bucket.room_for(capture.size):
+        body = await asyncio.to_thread(_read_whole, upload.path, capture)
+
+        async def put(options: Mapping[str, Any]) -> None:
+            await bucket.put_new(
+                key,
+                body.content,
+                body_md5=body.md5,
+                body_sha256=body.sha256,
+                **bucket.checksum_of(body.sha256),
+                **options,
+            )
+
+        variants = _variants(bucket, capture)
+        _, accepted = await first_accepted(put, variants)
+        bucket.note_lock(accepted)
 
 
-async def _put_in_parts(bucket: Bucket, key: str, upload: Upload) -> None:
+async def _put_in_parts(
+    bucket: Bucket, key: str, upload: Upload, progress: Progress | None
+) -> None:
     capture = upload.capture
+    variants = [
+        {**options, **bucket.checksum_of_parts}
+        for options in _variants(bucket, capture)
+    ]
+
+    async def note(upload_id: str) -> None:
+        if progress is not None:
+            await progress.begun(upload, Begun(key=key, upload_id=upload_id))
+
+    begun = upload.begun.upload_id if upload.begun and upload.begun.key == key else None
     reader = await asyncio.to_thread(_PartReader, upload.path, capture)
+    parts = MultipartUpload(bucket, key, variants, begun=begun, on_begin=note)
     try:
-        if await bucket.head(key) is not None:
-            raise KeyTakenError(key)
-        async with MultipartUpload(bucket, key, [_options(capture)]) as parts:
-            while True:
-                part, digest = await asyncio.to_thread(reader.next_part)
-                if not part:
-                    break
-                await parts.add(part, digest)
-            await asyncio.to_thread(reader.require_same)
-            await parts.complete()
+        async with parts:
+            try:
+                await _send_parts(bucket, key, reader, parts)
+            except BaseException as error:
+                if progress is not None and not _ends_parts(error):
+                    parts.keep()
+                raise
+        bucket.note_lock(parts.accepted)
+    except (KeyTakenError, UnsendableError, ClientError) as error:
+        if progress is not None and _ends_parts(error):
+            await progress.ended(upload)
+        raise
     finally:
         await asyncio.to_thread(reader.close)
+
+
+async def _send_parts(
+    bucket: Bucket, key: str, reader: _PartReader, parts: MultipartUpload
+) -> None:
+    if await bucket.head(key) is not None:
+        raise KeyTakenError(key)
+    while True:
+        async with bucket.room_for(PART_SIZE):
+            part = await asyncio.to_thread(reader.next_part)
+            if not part.content:
+                break
+            await parts.add(part.content, part.md5, part.sha256)
+    await asyncio.to_thread(reader.require_same)
+    await parts.complete()
+
+
+def _ends_parts(error: BaseException) -> bool:
+    """Whether there is nothing to go on with after this error."""
+    if isinstance(error, ClientError):
+        return code_of(error) == NO_SUCH_UPLOAD
+    return isinstance(error, KeyTakenError | UnsendableError | FileNotFoundError)
 
 
 async def _found_in_bucket(
@@ -153,15 +228,24 @@ def _file_md5(path: Path) -> str:
         ).hexdigest()
 
 
-def _read_whole(path: Path, capture: Capture) -> tuple[bytes, bytes]:
-    """Read a file of at most one part, compare it with what was stored, add its MD5."""
+def _read_whole(path: Path, capture: Capture) -> Body:
+    """Read a file of at most one part, and compare it with what was stored."""
     size = _reading(path.stat).st_size
     if size != capture.size:
         raise UnsendableError(f"its file has {size} bytes, not {capture.size}")
     body = _reading(path.read_bytes)
-    if sha256(body).hexdigest() != capture.sha256:
+    read = _body(body)
+    if read.sha256.hex() != capture.sha256:
         raise UnsendableError("its file is not what was stored (SHA-256)")
-    return body, md5(body, usedforsecurity=False).digest()
+    return read
+
+
+def _body(content: bytes) -> Body:
+    return Body(
+        content=content,
+        md5=md5(content, usedforsecurity=False).digest(),
+        sha256=sha256(content).digest(),
+    )
 
 
 class _PartReader:
@@ -175,11 +259,11 @@ class _PartReader:
         self._file: IO[bytes] = _reading(lambda: path.open("rb"))
         self._sha256 = sha256()
 
-    def next_part(self) -> tuple[bytes, bytes]:
-        """Return the next part and its MD5; an empty one at the end."""
+    def next_part(self) -> Body:
+        """Return the next part; an empty one at the end."""
         part = _reading(lambda: self._file.read(PART_SIZE))
         self._sha256.update(part)
-        return part, md5(part, usedforsecurity=False).digest()
+        return _body(part)
 
     def require_same(self) -> None:
         """Raise UnsendableError if what was read is not what was stored."""

@@ -12,15 +12,17 @@ _SHORTEST_SECONDS: Final = 0.05
 
 
 class WorkSignal:
-    """One waiter on the queue for all workers.
+    """One waiter on the queue for all workers that take the same.
 
     A worker reads ``now`` before it looks into the queue and passes that to ``after``
     when there was nothing, so that nothing enqueued in between is missed.
     """
 
-    def __init__(self, queue: UploadQueue) -> None:
-        """Wait on this queue."""
+    def __init__(self, queue: UploadQueue, *, snapshots: bool = False) -> None:
+        """Wait on this queue; with ``snapshots`` for nothing else."""
         self._queue = queue
+        self._snapshots = snapshots
+        self._arrivals = -1
         self._waiting = asyncio.Lock()
         self._retry = asyncio.Event()
         self.now = 0
@@ -39,19 +41,20 @@ class WorkSignal:
     async def _something(self) -> None:
         while True:
             self._retry.clear()
-            due = await self._queue.next_due()
+            due = await self._queue.next_due(snapshots=self._snapshots)
             pause = None
             if due is not None:
                 pause = max(
                     _SHORTEST_SECONDS, (due - datetime.now(UTC)).total_seconds()
                 )
-            news = asyncio.create_task(self._queue.wait_for_new())
+            news = asyncio.create_task(self._queue.wait_for_new(self._arrivals))
             retry = asyncio.create_task(self._retry.wait())
             try:
                 await asyncio.wait(
                     {news, retry}, timeout=pause, return_when=asyncio.FIRST_COMPLETED
                 )
                 if news.done() or not retry.done():
+                    self._arrivals = self._queue.arrivals
                     return
             finally:
                 for task in (news, retry):

@@ -13,8 +13,9 @@ told nothing. A crash between 2 and 3 leaves a file that recovery adds.
 """
 
 import asyncio
+import bisect
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor
+import contextlib
 from dataclasses import dataclass
 from datetime import date
 import errno
@@ -25,6 +26,7 @@ import threading
 
 from ..errors import StorageError, StorageFullError, StorageNotWritableError
 from .content import Content, inspect
+from .file_threads import FileThreads
 from .names import numbered
 from .root import INCOMING, sync_folder
 
@@ -71,6 +73,8 @@ class Placement:
             path = folder / candidate
             with self._lock:
                 if not os.path.lexists(path):
+                    # A purge may have removed it as empty.
+                    self._make(folder)
                     part.rename(path)
                     break
             if path.stat().st_size == size and hash_file(path) == sha256:
@@ -79,6 +83,11 @@ class Placement:
             number += 1
         sync_folder(folder)
         return candidate, False
+
+    def remove_if_empty(self, camera: str, day: date) -> None:
+        """Remove a day's folder that nothing is left in (blocking)."""
+        with self._lock, contextlib.suppress(OSError):
+            (self.root / camera / day.isoformat()).rmdir()
 
     def move_aside(self, camera: str, day: date, name: str, wanted: str) -> str:
         """Give a placed file the next free name after ``wanted`` (blocking)."""
@@ -103,20 +112,47 @@ class Placement:
         self._synced.add(folder)
 
 
+class Spans:
+    """Knows which parts of a file are here, however they came."""
+
+    most = 1000
+    """Parts that may be apart from each other: a client must not fill the memory."""
+
+    def __init__(self, size: int) -> None:
+        """Begin with the first ``size`` bytes."""
+        self._spans = [(0, size)]
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether bytes before the end are missing."""
+        return len(self._spans) > 1
+
+    def add(self, start: int, end: int) -> None:
+        """Note a part. Raises StorageError when too many are apart."""
+        first = bisect.bisect_left(self._spans, start, key=lambda span: span[1])
+        last = bisect.bisect_right(self._spans, end, key=lambda span: span[0])
+        if first < last:
+            start = min(start, self._spans[first][0])
+            end = max(end, self._spans[last - 1][1])
+        self._spans[first:last] = [(start, end)]
+        if len(self._spans) > self.most:
+            raise StorageError("The parts of a file came too far apart")
+
+
 class IncomingFile:
     """Takes the bytes of one upload. Each one ends with ``place`` or ``discard``."""
 
     def __init__(
-        self, capture_id: str, placement: Placement, pool: Executor, reserve: int
+        self, capture_id: str, placement: Placement, threads: FileThreads, reserve: int
     ) -> None:
-        """Write below the placement's root, with the pool's threads.
+        """Write below the placement's root, with these threads.
 
         At least ``reserve`` bytes stay free.
         """
         self.id = capture_id
         self.size = 0
         self._placement = placement
-        self._pool = pool
+        self._threads = threads
         self._reserve = reserve
         self._part = placement.root / INCOMING / f"{capture_id}.part"
         self._descriptor: int | None = None
@@ -124,9 +160,19 @@ class IncomingFile:
         self._buffer: list[bytes] = []
         self._buffered = 0
         self._flushing: asyncio.Future[None] | None = None
+        # Set when bytes come in another order: which are here, and no running hash.
+        self._spans: Spans | None = None
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether bytes before the end are missing."""
+        return self._spans is not None and self._spans.has_gaps
 
     async def write(self, data: bytes) -> None:
         """Take the next bytes. Raises StorageError when they cannot be written."""
+        if self._spans is not None:
+            await self.write_at(self.size, data)
+            return
         self._buffer.append(data)
         self._buffered += len(data)
         self.size += len(data)
@@ -135,6 +181,23 @@ class IncomingFile:
             await self._flushed()
             blocks, self._buffer, self._buffered = self._buffer, [], 0
             self._flushing = self._run(lambda: self._append(blocks))
+
+    async def write_at(self, offset: int, data: bytes) -> None:
+        """Take bytes for any place, again if they were here.
+
+        Raises StorageError when they cannot be written.
+        """
+        if self._spans is None:
+            if offset == self.size:
+                await self.write(data)
+                return
+            self._spans = Spans(self.size)
+        self._spans.add(offset, offset + len(data))
+        self.size = max(self.size, offset + len(data))
+        await self._flushed()
+        blocks, self._buffer, self._buffered = self._buffer, [], 0
+        self._flushing = self._run(lambda: self._put(blocks, offset, data))
+        await self._flushed()
 
     async def begin_with(self, path: Path, size: int) -> None:
         """Take the first ``size`` bytes of another file. Raises StorageError."""
@@ -177,21 +240,34 @@ class IncomingFile:
             except OSError as err:
                 raise storage_error(self._placement.root, err) from err
 
-        return asyncio.get_running_loop().run_in_executor(self._pool, guarded)
+        return self._threads.run(guarded)
 
-    def _append(self, blocks: Iterable[bytes]) -> None:
+    def _open(self) -> int:
         if self._descriptor is None:
             self._descriptor = os.open(
                 self._part,
                 os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
                 0o600,
             )
+        return self._descriptor
+
+    def _append(self, blocks: Iterable[bytes]) -> None:
+        descriptor = self._open()
         for block in blocks:
             self._check_space(len(block))
             self._sha256.update(block)
             rest = memoryview(block)
             while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+                rest = rest[os.write(descriptor, rest) :]
+
+    def _put(self, blocks: Iterable[bytes], offset: int, data: bytes) -> None:
+        self._append(blocks)
+        descriptor = self._open()
+        self._check_space(len(data))
+        rest = memoryview(data)
+        while rest:
+            written = os.pwrite(descriptor, rest, offset)
+            rest, offset = rest[written:], offset + written
 
     def _check_space(self, needed: int) -> None:
         disk = os.fstatvfs(self._descriptor or 0)
@@ -215,7 +291,9 @@ class IncomingFile:
         os.fsync(self._descriptor)
         os.close(self._descriptor)
         self._descriptor = None
-        sha256 = self._sha256.hexdigest()
+        sha256 = (
+            self._sha256.hexdigest() if self._spans is None else hash_file(self._part)
+        )
         placed, again = self._placement.place(
             self._part, camera, day, name, self.size, sha256
         )

@@ -47,6 +47,7 @@ class StorageRoot:
         """Name the folder; ``open`` checks it."""
         self.path = path
         self._lock: int | None = None
+        self._id: str | None = None
 
     def open(self, expected_id: str | None) -> str:
         """Lock the folder and return its id (blocking).
@@ -83,7 +84,35 @@ class StorageRoot:
             raise StorageMissingError(
                 f"{self.path} is the storage of another recorder", path=str(self.path)
             )
+        self._id = found_id
         return found_id
+
+    def enter(self) -> int:
+        """Open the folder for a new file and return its descriptor (blocking).
+
+        Unlike at ``open``, the disk may be gone by now. Raises StorageMissingError,
+        and OSError.
+        """
+        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            marker = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
+            try:
+                found = _id_in(marker)
+            finally:
+                os.close(marker)
+        except FileNotFoundError:
+            found = None
+        except BaseException:
+            os.close(folder)
+            raise
+        if found is None or found != self._id:
+            os.close(folder)
+            raise StorageMissingError(
+                f"{self.path} is not the recorder's storage any more: is its disk"
+                " unplugged?",
+                path=str(self.path),
+            )
+        return folder
 
     def close(self) -> None:
         """Let another recorder use the folder (blocking)."""
@@ -115,11 +144,7 @@ class StorageRoot:
 
     def _read_id(self) -> str | None:
         assert self._lock is not None
-        try:
-            found = json.loads(os.pread(self._lock, 4096, 0))["id"]
-        except ValueError, KeyError, TypeError:
-            return None
-        return found if isinstance(found, str) else None
+        return _id_in(self._lock)
 
     def _write_id(self, storage_id: str) -> str:
         assert self._lock is not None
@@ -133,10 +158,24 @@ def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut (blocking)."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        sync_descriptor(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_descriptor(descriptor: int) -> None:
+    """Make the names in an open folder survive a power cut (blocking)."""
+    try:
         os.fsync(descriptor)
     except OSError as err:
         # Network shares refuse to sync folders; their server decides about names.
         if err.errno not in (errno.EINVAL, *_LOCKS_UNSUPPORTED):
             raise
-    finally:
-        os.close(descriptor)
+
+
+def _id_in(marker: int) -> str | None:
+    try:
+        found = json.loads(os.pread(marker, 4096, 0))["id"]
+    except ValueError, KeyError, TypeError:
+        return None
+    return found if isinstance(found, str) else None

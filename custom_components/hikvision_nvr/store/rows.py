@@ -34,7 +34,7 @@ def update_capture(connection: sqlite3.Connection, capture: Capture) -> None:
     values = _values(capture)
     connection.execute(
         f"UPDATE captures SET {', '.join(f'{column} = :{column}' for column in values)}"
-        " WHERE id = :id",
+        ", manifest = NULL WHERE id = :id",
         values,
     )
 
@@ -90,6 +90,8 @@ def to_capture(row: sqlite3.Row) -> Capture:
         name_time=_from_us_or_none(row["name_us"]),
         object_key=row["object_key"],
         uploaded=_from_us_or_none(row["uploaded_us"]),
+        archive_key=row["archive_key"],
+        local=bool(row["local"]),
     )
 
 

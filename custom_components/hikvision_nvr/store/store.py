@@ -1,8 +1,6 @@
 """The store as the other rooms use it."""
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time as dt_time, timedelta, tzinfo
 from functools import partial
@@ -13,15 +11,24 @@ import time
 import uuid
 
 from ..errors import StorageError
-from ..model import Capture, Describe, Sighting
+from ..model import Camera, Capture, Describe, RetentionSettings, Sighting
+from .bucket_catalogue import BucketCatalogue
 from .captures import CaptureCatalogue
 from .catalogue import Catalogue
 from .describe import describe_capture
+from .file_threads import FileThreads
 from .incoming import IncomingFile, Placement, storage_error
+from .jobs import JobTable
+from .manifests import ManifestCatalogue
 from .names import is_temporary_name
+from .notes import Notes
+from .recordings import Recordings
 from .recovery import UnknownFile, find_unknown_files, read_unknown_file
+from .retention import Retention
 from .root import StorageRoot
 from .rows import delete_capture, insert_capture, update_capture
+from .segments import insert_detection
+from .upload_meter import UploadMeter
 from .uploads import UploadQueue, insert_upload
 
 _LOGGER = logging.getLogger(__name__)
@@ -43,16 +50,21 @@ class Store:
         time_zone: tzinfo,
         offsite: bool,
         reserve: int = 0,
+        cameras: Iterable[Camera] = (),
+        retention: RetentionSettings = RetentionSettings(),  # noqa: B008 - frozen
+        sync_interval: float = 10,
     ) -> None:
         """Use ``root`` for files and ``catalogue`` for the database's file.
 
         ``time_zone`` decides which day an event belongs to. With ``offsite`` each
         capture is queued for upload. Uploads leave ``reserve`` bytes free.
+        ``retention`` says what is deleted for it, ``cameras`` may have limits of
+        their own. Recordings are synced every ``sync_interval`` seconds.
         """
         self._root = StorageRoot(root)
         self._placement = Placement(root)
         self._catalogue = Catalogue(catalogue)
-        self._pool = ThreadPoolExecutor(_FILE_THREADS, "hikvision_nvr-files")
+        self._threads = FileThreads(_FILE_THREADS)
         self._time_zone = time_zone
         self._offsite = offsite
         self._reserve = reserve
@@ -62,7 +74,29 @@ class Store:
         self._unknown: list[UnknownFile] = []
         self._on_change: Callable[[], None] | None = None
         self.captures = CaptureCatalogue(self._catalogue)
+        self.bucket = BucketCatalogue(self._catalogue)
+        self.jobs = JobTable(self._catalogue)
+        self.manifests = ManifestCatalogue(self._catalogue)
         self.uploads = UploadQueue(self._catalogue, root)
+        self.upload_meter = UploadMeter(self._catalogue, time_zone)
+        self.notes = Notes(self._catalogue)
+        self.recordings = Recordings(
+            self._root,
+            self._catalogue,
+            self._threads,
+            Retention(
+                self._root,
+                self._catalogue,
+                self._threads,
+                retention,
+                cameras,
+                offsite=offsite,
+                reserve=reserve,
+                drop=self.drop,
+            ),
+            sync_interval=sync_interval,
+            reserve=reserve,
+        )
 
     async def open(self) -> None:
         """Open the store. Raises StorageError."""
@@ -76,6 +110,8 @@ class Store:
             await self._remember("storage_id", storage_id)
             # Found before the first upload can arrive, so that none is found here.
             self._unknown = await self._find_unknown()
+            recovered = await self._meta("recordings_recovered")
+            await self.recordings.find(None if recovered is None else float(recovered))
             self._used = await self.captures.total_size()
             today = self._today()
             midnight = datetime.combine(today, dt_time.min, self._time_zone)
@@ -93,7 +129,7 @@ class Store:
         self._closed = True
         await self._run(self._catalogue.close)
         await self._run(self._root.close)
-        self._pool.shutdown()
+        self._threads.close()
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call this when what the store holds or the backlog has changed."""
@@ -107,7 +143,7 @@ class Store:
     def receive(self) -> IncomingFile:
         """Start an upload."""
         return IncomingFile(
-            uuid.uuid4().hex, self._placement, self._pool, self._reserve
+            uuid.uuid4().hex, self._placement, self._threads, self._reserve
         )
 
     async def resume(self, capture_id: str, size: int) -> IncomingFile:
@@ -136,12 +172,13 @@ class Store:
         arrived: datetime,
         detection_id: str | None,
         held: bool = False,
+        upload: bool = True,
     ) -> Capture:
         """Make a complete upload a capture; when this returns, it is safe.
 
         The same bytes under the same name are kept once: a camera that did not hear
         our answer sends them again. With ``held`` the upload to S3 waits some minutes
-        for ``rename``. Raises StorageError when the upload cannot be kept, and
+        for ``rename``, without ``upload`` there is none. Raises StorageError when the upload cannot be kept, and
         nothing of it is left then.
         """
         day = self._day(sighting)
@@ -163,7 +200,7 @@ class Store:
             if known is not None:
                 return known
         try:
-            return await self._add(capture, name, held=held)
+            return await self._add(capture, name, held=held, upload=upload)
         except StorageError:
             if not placed.again:
                 await self._run(lambda: self.path(capture).unlink(missing_ok=True))
@@ -207,6 +244,8 @@ class Store:
             known = await self.captures.at(capture.camera, renamed.day, placed)
             if known is not None:
                 await self._catalogue.write(partial(delete_capture, capture.id))
+                self._used -= capture.size
+                self.changed()
                 return known
         renamed = await self._write_named(renamed, name, self._update)
         if self._offsite:
@@ -217,6 +256,108 @@ class Store:
     def path(self, capture: Capture) -> Path:
         """Return where the capture's file is, or was before it was purged."""
         return self._placement.root / capture.relative_path
+
+    async def bring_back(
+        self,
+        incoming: IncomingFile,
+        *,
+        camera: str,
+        day: date,
+        name: str,
+        sighting: Sighting,
+        object_key: str | None,
+        archive_key: str | None,
+    ) -> Capture:
+        """Keep a file again that was read from the bucket; it is not uploaded again.
+
+        Raises StorageError when it cannot be kept; nothing of it is left then.
+        """
+        placed = await incoming.place(camera, day, name)
+        known = await self.captures.at(camera, day, placed.name)
+        if known is not None and known.sha256 == placed.sha256:
+            await self._catalogue.write(
+                lambda connection: connection.execute(
+                    "UPDATE captures SET local = 1 WHERE id = ?", (known.id,)
+                )
+            )
+            back = replace(known, local=True)
+            if not known.local:
+                self._used += known.size
+        else:
+            found = describe_capture(
+                incoming.id,
+                camera=camera,
+                day=day,
+                name=placed.name,
+                size=placed.size,
+                sha256=placed.sha256,
+                # A time that is not from now tells nothing of the camera's clock.
+                sighting=replace(sighting, name_time=None),
+                content=placed.content,
+                arrived=sighting.event_time,
+            )
+            found = replace(
+                found,
+                object_key=object_key,
+                archive_key=archive_key,
+                uploaded=datetime.now(UTC),
+            )
+            back = await self._write_named(found, name, _insert_offsite)
+            self._used += back.size
+        self.changed()
+        return back
+
+    async def upload_again(self, captures: Sequence[Capture]) -> None:
+        """Queue captures that the bucket has lost."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            for capture in captures:
+                connection.execute(
+                    "UPDATE captures SET object_key = NULL, archive_key = NULL,"
+                    " uploaded_us = NULL WHERE id = ?",
+                    (capture.id,),
+                )
+                insert_upload(connection, capture.id)
+
+        await self._catalogue.write(work)
+        self.uploads.enqueued()
+        self.changed()
+
+    async def drop(self, captures: Sequence[Capture]) -> list[Capture]:
+        """Delete the files of captures of one day and camera; return which went.
+
+        One that the bucket has, in an archive or not, stays in the catalogue; any other
+        is forgotten. A file that cannot be deleted stays with its row.
+        """
+        gone = await self._run(lambda: self._unlink(captures))
+        kept = [one.id for one in gone if one.object_key or one.archive_key]
+        lost = [one.id for one in gone if not (one.object_key or one.archive_key)]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                "UPDATE captures SET local = 0 WHERE id = ?", [(one,) for one in kept]
+            )
+            connection.executemany(
+                "DELETE FROM captures WHERE id = ?", [(one,) for one in lost]
+            )
+
+        await self._catalogue.write(work)
+        self._used -= sum(one.size for one in gone)
+        self.changed()
+        return gone
+
+    def _unlink(self, captures: Sequence[Capture]) -> list[Capture]:
+        gone = []
+        for capture in captures:
+            try:
+                self.path(capture).unlink(missing_ok=True)
+            except OSError as err:
+                _LOGGER.warning("Cannot delete %s: %s", self.path(capture), err)
+            else:
+                gone.append(capture)
+        for camera, day in {(one.camera, one.day) for one in gone}:
+            self._placement.remove_if_empty(camera, day)
+        return gone
 
     @property
     def used(self) -> int:
@@ -240,8 +381,10 @@ class Store:
         """
         started = time.time()
         added = 0
+        begun = await self.recordings.recover()
+        await self._remember("recordings_recovered", str(begun))
         while self._unknown:
-            capture = await read_unknown_file(self._unknown[0], describe, self._pool)
+            capture = await read_unknown_file(self._unknown[0], describe, self._threads)
             if capture is not None:
                 await self._adopt(capture)
                 added += 1
@@ -254,7 +397,9 @@ class Store:
         return added
 
     async def _adopt(self, capture: Capture) -> None:
-        for known in await self.captures.with_content(capture.camera, capture.sha256):
+        for known in await self.captures.unnamed_with_content(
+            capture.camera, capture.sha256
+        ):
             moved = is_temporary_name(known.name) and not await self._run(
                 self.path(known).exists
             )
@@ -272,14 +417,14 @@ class Store:
             self._placement.root,
             changed_since=since,
             captures=self.captures,
-            pool=self._pool,
+            threads=self._threads,
         )
 
     async def _add(
-        self, capture: Capture, wanted: str, *, held: bool = False
+        self, capture: Capture, wanted: str, *, held: bool = False, upload: bool = True
     ) -> Capture:
         added = await self._write_named(
-            capture, wanted, partial(self._insert, held=held)
+            capture, wanted, partial(self._insert, held=held, upload=upload)
         )
         if added.id == capture.id:
             self._used += capture.size
@@ -320,15 +465,22 @@ class Store:
                 return capture
 
     def _insert(
-        self, capture: Capture, connection: sqlite3.Connection, *, held: bool
+        self,
+        capture: Capture,
+        connection: sqlite3.Connection,
+        *,
+        held: bool,
+        upload: bool,
     ) -> None:
         insert_capture(connection, capture)
-        if self._offsite:
+        _note_detection(connection, capture)
+        if self._offsite and upload:
             due = datetime.now(UTC) + _HOLD_TIME if held else None
             insert_upload(connection, capture.id, due=due)
 
     def _update(self, capture: Capture, connection: sqlite3.Connection) -> None:
         update_capture(connection, capture)
+        _note_detection(connection, capture)
         if self._offsite:
             insert_upload(connection, capture.id)
 
@@ -362,6 +514,26 @@ class Store:
 
     async def _run[T](self, work: Callable[[], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            return await self._threads.run(work)
         except OSError as err:
             raise storage_error(self._placement.root, err) from err
+
+
+def _note_detection(connection: sqlite3.Connection, capture: Capture) -> None:
+    """Let the footage of a capture's detection be known as such."""
+    if capture.type is not None:
+        insert_detection(
+            connection,
+            capture.detection_id or capture.id,
+            capture.camera,
+            capture.type,
+            capture.event_time,
+        )
+
+
+def _insert_offsite(capture: Capture, connection: sqlite3.Connection) -> None:
+    insert_capture(connection, capture)
+    connection.execute(
+        "UPDATE captures SET archive_key = ? WHERE id = ?",
+        (capture.archive_key, capture.id),
+    )

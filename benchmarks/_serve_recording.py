@@ -1,0 +1,141 @@
+"""Our engine as it records, in a thread beside a loop that stands for Home Assistant's.
+
+Reads one line of JSON: addresses of the streams, the folder, how long the loop is
+watched before anything is recorded. When its input ends it stops and says what it saw.
+"""
+
+import benchmarks._without_home_assistant  # noqa: F401  # isort: skip
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+import json
+from pathlib import Path
+import sys
+import threading
+import time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from custom_components.hikvision_nvr.engine import Engine
+from custom_components.hikvision_nvr.model import (
+    Brand,
+    Camera,
+    CertificateSettings,
+    EngineSettings,
+    ReceiverSettings,
+    RecorderStatus,
+    RecordingMode,
+    RecordingSettings,
+)
+
+_PROBE = 0.010
+
+
+class _Listener:
+    """Wants to hear of the state only."""
+
+    def __init__(self) -> None:
+        self.status: RecorderStatus | None = None
+
+    def on_status(self, status: RecorderStatus) -> None:
+        self.status = status
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: None
+
+
+def _settings(urls: list[str], folder: Path) -> EngineSettings:
+    return EngineSettings(
+        storage_root=folder / "media",
+        state_folder=folder / "state",
+        time_zone=ZoneInfo("UTC"),
+        receiver=ReceiverSettings(
+            host="127.0.0.1",
+            port=0,
+            passive_ports=(0, 0),
+            certificate=CertificateSettings(
+                certificate=folder / "certificate.pem",
+                private_key=folder / "key.pem",
+                generate=True,
+                host_names=("localhost",),
+            ),
+        ),
+        s3=None,
+        cameras=tuple(
+            Camera(
+                id=f"camera-{number}",
+                name=f"Camera {number}",
+                folder=f"camera-{number}",
+                brand=Brand.AUTO,
+                username=f"camera-{number}",
+                password_hash="",
+                recording=RecordingSettings(mode=RecordingMode.CONTINUOUS, url=url),
+            )
+            for number, url in enumerate(urls)
+        ),
+    )
+
+
+async def _watch(late: list[float], stopping: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    while not stopping.is_set():
+        due = loop.time() + _PROBE
+        await asyncio.sleep(_PROBE)
+        late.append((loop.time() - due) * 1000)
+
+
+async def _main() -> None:
+    arguments = json.loads(await asyncio.to_thread(sys.stdin.readline))
+    listener, stopping = _Listener(), asyncio.Event()
+    engine = Engine(_settings(arguments["urls"], Path(arguments["folder"])), listener)
+    idle: list[float] = []
+    quiet = asyncio.create_task(_watch(idle, stopping))
+    await asyncio.sleep(arguments["idle"])
+    stopping.set()
+    await quiet
+    stopping.clear()
+    begun = time.time()
+    await asyncio.to_thread(engine.start)
+    busy: list[float] = []
+    probe = asyncio.create_task(_watch(busy, stopping))
+    print(json.dumps({"began": begun}), flush=True)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    threading.Thread(
+        target=lambda: (sys.stdin.read(), loop.call_soon_threadsafe(ended.set)),
+        daemon=True,
+    ).start()
+    # The probe itself takes time, which must not count as ours.
+    await asyncio.sleep(arguments["busy"])
+    stopping.set()
+    await probe
+    print(json.dumps({"watched": True}), flush=True)
+    await ended.wait()
+    segments = engine.store.recordings.segments
+    first: list[float] = []
+    for number in range(len(arguments["urls"])):
+        found = await engine.run(
+            segments.between(
+                f"camera-{number}",
+                datetime.fromtimestamp(begun, UTC) - timedelta(hours=1),
+                datetime.now(UTC),
+            )
+        )
+        first.append(found[0].info.start_us / 1e6 - begun if found else float("inf"))
+    statuses = engine.recording.statuses().values()
+    await asyncio.to_thread(engine.stop)
+    print(
+        json.dumps(
+            {
+                "idle": idle,
+                "busy": busy,
+                "first": max(first),
+                "dropped": sum(status.dropped for status in statuses),
+                "states": [status.state for status in statuses],
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())

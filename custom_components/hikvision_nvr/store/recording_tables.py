@@ -1,0 +1,82 @@
+"""The catalogue's tables of recordings, and of what was detected."""
+
+
+def recordings_sql() -> str:
+    """Return the statements that make the tables.
+
+    A segment's file is named by its camera, start, run and sequence. ``recorded`` has
+    the totals, which triggers keep: summing millions of rows takes seconds.
+    """
+    return """
+    CREATE TABLE segments (
+        id INTEGER PRIMARY KEY,
+        camera TEXT NOT NULL,
+        start_us INTEGER NOT NULL,
+        run TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        end_us INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        ticks INTEGER NOT NULL,
+        init_bytes INTEGER NOT NULL,
+        video TEXT NOT NULL,
+        audio TEXT,
+        complete INTEGER NOT NULL,
+        detected INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (camera, start_us, run)
+    ) STRICT;
+    CREATE INDEX segments_oldest ON segments (start_us, bytes);
+    CREATE INDEX segments_undetected ON segments (camera, start_us)
+        WHERE detected = 0 AND complete = 1;
+    CREATE INDEX segments_open ON segments (camera) WHERE complete = 0;
+
+    CREATE TABLE fragments (
+        segment_id INTEGER PRIMARY KEY REFERENCES segments (id) ON DELETE CASCADE,
+        places BLOB NOT NULL
+    ) STRICT;
+
+    CREATE TABLE recorded (
+        camera TEXT PRIMARY KEY,
+        bytes INTEGER NOT NULL,
+        us INTEGER NOT NULL
+    ) STRICT;
+    CREATE TRIGGER segments_added AFTER INSERT ON segments BEGIN
+        INSERT INTO recorded VALUES
+            (new.camera, new.bytes, new.end_us - new.start_us)
+            ON CONFLICT (camera) DO UPDATE SET
+            bytes = bytes + excluded.bytes, us = us + excluded.us;
+    END;
+    CREATE TRIGGER segments_changed AFTER UPDATE OF bytes, end_us ON segments BEGIN
+        UPDATE recorded SET bytes = bytes + new.bytes - old.bytes,
+            us = us + new.end_us - old.end_us WHERE camera = new.camera;
+    END;
+    CREATE TRIGGER segments_removed AFTER DELETE ON segments BEGIN
+        UPDATE recorded SET bytes = bytes - old.bytes,
+            us = us - (old.end_us - old.start_us) WHERE camera = old.camera;
+    END;
+
+    CREATE TABLE gaps (
+        camera TEXT NOT NULL,
+        start_us INTEGER NOT NULL,
+        end_us INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        PRIMARY KEY (camera, start_us)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE holds (
+        id TEXT PRIMARY KEY,
+        camera TEXT NOT NULL,
+        start_us INTEGER NOT NULL,
+        end_us INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX holds_of_camera ON holds (camera, start_us, end_us);
+
+    CREATE TABLE detections (
+        id TEXT PRIMARY KEY,
+        camera TEXT NOT NULL,
+        type TEXT NOT NULL,
+        event_us INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX detections_newest ON detections (camera, event_us);
+
+    CREATE TABLE paused_recordings (camera TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+    """

@@ -1,0 +1,221 @@
+"""What is not as it should be is found, and repaired only on request."""
+
+from datetime import date, timedelta
+import gzip
+from typing import Any
+
+from aiohttp import web
+import pytest
+
+from custom_components.hikvision_nvr.jobs import JobRun
+from custom_components.hikvision_nvr.offsite.archive import Archiver
+from custom_components.hikvision_nvr.offsite.bucket import Bucket
+from custom_components.hikvision_nvr.offsite.verify import Scope, Verifier
+
+from .conftest import BERLIN, LocalStore, Remote, missing
+from .proxy import S3Proxy
+from .test_archive import index, noise
+from .test_archive_days import uploaded
+from .test_restore import toolkit_archive
+
+DAY = date(2026, 11, 20)
+ARCHIVE = "CAM/archive/2026-11-20.tar.gz"
+INDEX = "CAM/archive/2026-11-20.index.json.gz"
+
+
+@pytest.fixture
+def verifier(bucket: Bucket, local: LocalStore) -> Verifier:
+    return Verifier(bucket, local.store)
+
+
+@pytest.fixture
+async def archived(
+    bucket: Bucket, local: LocalStore, remote: Remote
+) -> dict[str, bytes]:
+    content = {f"{number}.jpg": noise(number, 1000) for number in range(5)}
+    for name, data in content.items():
+        remote.put(f"CAM/2026-11-20/{name}", data)
+    archiver = Archiver(bucket, local.store, BERLIN)
+    await archiver.archive("CAM", DAY, storage_class="STANDARD")
+    return content
+
+
+def scope(*checks: str, **options: Any) -> Scope:
+    return Scope(checks=checks or ("archives", "catalogue"), **options)
+
+
+async def test_what_is_right_is_intact(
+    verifier: Verifier,
+    bucket: Bucket,
+    local: LocalStore,
+    archived: dict[str, bytes],
+) -> None:
+    await uploaded(bucket, local, b"late", "late.jpg")
+    result = await verifier.verify(scope("archives", "catalogue", "manifests"))
+    assert (result["intact"], result["differences"]) == (True, 0)
+    assert result["checked"]["archives"] == 1
+    assert result["checked"]["captures"] == 1
+    full = await verifier.verify(scope("archives", full=True))
+    assert (full["intact"], full["checked"]["members"]) == (True, 5)
+
+
+async def test_only_what_is_meant_is_looked_at(
+    verifier: Verifier, archived: dict[str, bytes]
+) -> None:
+    for chosen in (
+        scope("archives", camera="OTHER"),
+        scope("archives", first=DAY + timedelta(days=1)),
+        scope("archives", last=DAY - timedelta(days=1)),
+    ):
+        assert (await verifier.verify(chosen))["checked"].get("archives", 0) == 0
+
+
+async def test_replaced_archive_is_found_without_reading_it(
+    verifier: Verifier, remote: Remote, archived: dict[str, bytes]
+) -> None:
+    remote.put(ARCHIVE, noise(9, remote.head(ARCHIVE)["ContentLength"]))
+    result = await verifier.verify(scope("archives", repair=True))
+    assert (result["intact"], result["by_kind"]) == (False, {"archive_changed": 1})
+
+
+async def test_full_reading_finds_bytes_that_an_unchanged_etag_hides(
+    verifier: Verifier, proxy: S3Proxy, archived: dict[str, bytes]
+) -> None:
+    async def fault(request: web.Request) -> web.StreamResponse | None:
+        if request.method != "GET" or not request.path.endswith("tar.gz"):
+            return None
+        answer = await proxy.forward(request)
+        assert isinstance(answer, web.Response)
+        assert isinstance(answer.body, bytes)
+        at = answer.body.index(archived["3.jpg"][:100])
+        spoiled = bytearray(answer.body)
+        spoiled[at] ^= 1
+        return web.Response(headers=answer.headers, body=bytes(spoiled))
+
+    proxy.fault = fault
+    assert (await verifier.verify(scope("archives")))["intact"]
+    result = await verifier.verify(scope("archives", full=True))
+    assert not result["intact"]
+
+
+async def test_index_of_an_archive_of_the_toolkit_is_made_on_request(
+    verifier: Verifier, remote: Remote
+) -> None:
+    content = {f"{number}.jpg": noise(number, 100_000) for number in range(5)}
+    packed = toolkit_archive(content)
+    remote.put(ARCHIVE, packed)
+    result = await verifier.verify(scope("archives"))
+    assert (result["intact"], result["by_kind"]) == (
+        False,
+        {"archive_without_index": 1},
+    )
+    assert missing(remote, INDEX)
+    result = await verifier.verify(scope("archives", repair=True))
+    assert (result["intact"], result["repaired"]) == (True, 1)
+    for member in index(remote)["members"]:
+        part = packed[member["offset"] :][: member["length"]]
+        name = member["name"].rpartition("/")[2]
+        assert content[name] in gzip.decompress(part)
+    full = await verifier.verify(scope("archives", full=True))
+    assert (full["intact"], full["checked"]["members"]) == (True, 5)
+
+
+async def test_archive_in_glacier_cannot_get_an_index(
+    verifier: Verifier, remote: Remote
+) -> None:
+    remote.put(ARCHIVE, toolkit_archive({"a.jpg": b"a"}), StorageClass="GLACIER")
+    result = await verifier.verify(scope("archives", repair=True))
+    assert (result["intact"], result["repaired"]) == (False, 0)
+
+
+async def test_index_without_archive_goes_only_when_it_is_old(
+    verifier: Verifier,
+    remote: Remote,
+    archived: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    remote.client.delete_object(Bucket=remote.name, Key=ARCHIVE)
+    result = await verifier.verify(scope("archives", repair=True))
+    assert result["by_kind"] == {"index_without_archive": 1}
+    assert not missing(remote, INDEX)
+    monkeypatch.setattr(
+        "custom_components.hikvision_nvr.offsite.verify._ORPHAN_AGE",
+        timedelta(seconds=-5),
+    )
+    result = await verifier.verify(scope("archives", repair=True))
+    assert (result["intact"], result["repaired"]) == (True, 1)
+    assert missing(remote, INDEX)
+
+
+async def test_lost_object_is_uploaded_again_on_request(
+    verifier: Verifier, bucket: Bucket, local: LocalStore, remote: Remote
+) -> None:
+    await uploaded(bucket, local, b"picture", "a.jpg")
+    remote.client.delete_object(Bucket=remote.name, Key="CAM/2026-11-20/a.jpg")
+    result = await verifier.verify(scope("catalogue"))
+    assert result["details"] == [
+        {"kind": "object_missing", "what": "CAM/2026-11-20/a.jpg"}
+    ]
+    assert await local.waiting() == 0
+    result = await verifier.verify(scope("catalogue", repair=True))
+    assert (result["intact"], result["repaired"]) == (True, 1)
+    assert await local.waiting() == 1
+
+
+async def test_captures_of_a_lost_archive_are_uploaded_again_on_request(
+    verifier: Verifier, bucket: Bucket, local: LocalStore, remote: Remote
+) -> None:
+    await uploaded(bucket, local, b"picture", "a.jpg")
+    archiver = Archiver(bucket, local.store, BERLIN)
+    await archiver.archive("CAM", DAY, storage_class="STANDARD")
+    assert (await verifier.verify(scope("catalogue")))["intact"]
+    for key in (ARCHIVE, INDEX):
+        remote.client.delete_object(Bucket=remote.name, Key=key)
+    result = await verifier.verify(scope("catalogue", repair=True))
+    assert result["by_kind"] == {"archive_missing": 1}
+    assert result["repaired"] == 1
+    assert await local.waiting() == 1
+
+
+@pytest.mark.parametrize("damage", ["gone", "changed"])
+async def test_what_this_machine_has_not_either_is_not_repaired(
+    verifier: Verifier, bucket: Bucket, local: LocalStore, remote: Remote, damage: str
+) -> None:
+    await uploaded(bucket, local, b"picture", "a.jpg")
+    remote.client.delete_object(Bucket=remote.name, Key="CAM/2026-11-20/a.jpg")
+    (capture,) = await local.store.captures.local_on("CAM", DAY)
+    if damage == "gone":
+        local.store.path(capture).unlink()
+    else:
+        local.store.path(capture).write_bytes(b"pictura")
+    result = await verifier.verify(scope("catalogue", repair=True))
+    assert (result["intact"], result["repaired"]) == (False, 0)
+    assert await local.waiting() == 0
+
+
+async def test_object_of_another_size_and_unknown_ones_are_told(
+    verifier: Verifier, bucket: Bucket, local: LocalStore, remote: Remote
+) -> None:
+    await uploaded(bucket, local, b"picture", "a.jpg")
+    remote.put("CAM/2026-11-20/a.jpg", b"other size")
+    remote.put("CAM/2026-11-20/b.jpg", b"of others")
+    result = await verifier.verify(scope("catalogue"))
+    assert result["by_kind"] == {"object_changed": 1}
+    assert result["checked"]["unknown_objects"] == 1
+
+
+async def test_cancel_stops_between_two_cameras(
+    verifier: Verifier, remote: Remote
+) -> None:
+    for camera in ("A", "B", "C"):
+        remote.put(f"{camera}/archive/2026-11-20.tar.gz", b"x")
+    job = JobRun({})
+    done = job.done
+
+    def cancel(items: int = 1, size: int = 0) -> None:
+        done(items, size)
+        job.cancelled = True
+
+    job.done = cancel  # type: ignore[method-assign]
+    result = await verifier.verify(scope("archives"), job)
+    assert (result["differences"], result["complete"]) == (1, False)
