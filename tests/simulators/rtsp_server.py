@@ -19,25 +19,45 @@ gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
-DELIMITER = b"\x00\x00\x00\x01\x09"
-KEY_FRAME = 5
+# Of each codec: what every access unit begins with, and how to find a key frame.
+DELIMITERS = {
+    "h264": b"\x00\x00\x00\x01\x09",
+    "h265": b"\x00\x00\x00\x01\x46\x01",
+}
 VIEWER = "viewer"
-PIPELINE = (
-    "( appsrc name=clip format=time caps=video/x-h264,stream-format=byte-stream,"
-    "alignment=au,framerate={rate}/1 ! h264parse"
+VIDEO = (
+    " appsrc name=clip format=time caps=video/x-{codec},stream-format=byte-stream,"
+    "alignment=au,framerate={rate}/1 ! {codec}parse"
     # Left to itself, the parser may hand on each slice as a picture of its own.
-    " ! video/x-h264,stream-format=byte-stream,alignment=au"
-    " ! rtph264pay name=pay0 pt=96 config-interval=-1 )"
+    " ! video/x-{codec},stream-format=byte-stream,alignment=au"
+    " ! rtp{codec}pay name=pay0 pt=96 config-interval=-1"
 )
+AUDIO = {
+    None: "",
+    "pcmu": " audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1"
+    " ! mulawenc ! rtppcmupay name=pay1",
+    "pcma": " audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1"
+    " ! alawenc ! rtppcmapay name=pay1",
+    "aac": " audiotestsrc is-live=true ! audio/x-raw,rate=16000,channels=1"
+    " ! voaacenc ! aacparse ! rtpmp4gpay name=pay1 pt=97",
+}
 
 
-def access_units(stream):
-    """Cut an H.264 byte stream at its delimiters, into (data, is key frame)."""
-    units = []
-    for rest in stream.split(DELIMITER)[1:]:
-        starts = [part[0] & 31 for part in rest.split(b"\x00\x00\x01")[1:] if part]
-        units.append((DELIMITER + rest, KEY_FRAME in starts))
-    return units
+def is_key_frame(codec, unit):
+    """Tell whether an access unit can be shown without those before it."""
+    starts = [part[0] for part in unit.split(b"\x00\x00\x01")[1:] if part]
+    if codec == "h264":
+        return any(first & 31 == 5 for first in starts)
+    return any(16 <= first >> 1 & 63 <= 21 for first in starts)
+
+
+def access_units(stream, codec):
+    """Cut a byte stream at its delimiters, into (data, is key frame)."""
+    delimiter = DELIMITERS[codec]
+    return [
+        (delimiter + rest, is_key_frame(codec, delimiter + rest))
+        for rest in stream.split(delimiter)[1:]
+    ]
 
 
 class Player:
@@ -87,7 +107,8 @@ def permissions():
 
 def factory_of(settings):
     """Make what builds the stream for each viewer."""
-    units = access_units(Path(settings["clip"]).read_bytes())
+    codec = settings["codec"]
+    units = access_units(Path(settings["clip"]).read_bytes(), codec)
     rate = settings["frames_per_second"]
 
     def start_playing(_factory, media):
@@ -96,7 +117,8 @@ def factory_of(settings):
         clip.connect("need-data", player.feed)
 
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(PIPELINE.format(rate=rate))
+    video = VIDEO.format(codec=codec, rate=rate)
+    factory.set_launch(f"({video}{AUDIO[settings['audio']]} )")
     # Shared streams broke when several clients joined over TCP.
     factory.set_shared(False)
     factory.set_permissions(permissions())
@@ -112,7 +134,8 @@ def main():
     server.set_address(settings["host"])
     server.set_service(str(settings["port"]))
     server.set_auth(only_for(settings["username"], settings["password"]))
-    server.get_mount_points().add_factory(settings["path"], factory_of(settings))
+    for path in settings["paths"]:
+        server.get_mount_points().add_factory(path, factory_of(settings))
     if server.attach(None) == 0:
         sys.exit("port {port} on {host} is not free".format(**settings))
     loop = GLib.MainLoop()

@@ -28,14 +28,21 @@ class StreamError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSettings:
-    """Where and to whom a camera shows its picture."""
+    """Where and to whom a camera shows its picture.
+
+    There are ``channels`` of them from ``channel`` on; ``codec`` is h264 or h265, ``audio`` pcmu, pcma, aac or None.
+    """
 
     host: str
     port: int
     username: str
     password: str
     channel: int
+    channels: int = 1
     clip: Path
+    codec: str = "h264"
+    audio: str | None = None
+    frames_per_second: int = FRAMES_PER_SECOND
 
     @property
     def path(self) -> str:
@@ -43,10 +50,23 @@ class StreamSettings:
         return f"/Streaming/Channels/{self.channel}01"
 
     @property
+    def paths(self) -> list[str]:
+        """The paths of all channels."""
+        channels = range(self.channel, self.channel + self.channels)
+        return [f"/Streaming/Channels/{channel}01" for channel in channels]
+
+    @property
     def url(self) -> str:
         """The address with its account; a password may hold any character."""
+        return self.urls[0]
+
+    @property
+    def urls(self) -> list[str]:
+        """The addresses of all channels."""
         account = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}"
-        return f"rtsp://{account}@{self.host}:{self.port}{self.path}"
+        return [
+            f"rtsp://{account}@{self.host}:{self.port}{path}" for path in self.paths
+        ]
 
 
 def gstreamer_python() -> str | None:
@@ -84,9 +104,15 @@ class RtspServer:
             "port": settings.port,
             "username": settings.username,
             "password": settings.password,
-            "path": settings.path,
+            # The sub streams show the same.
+            "paths": [
+                *settings.paths,
+                *(f"{path[:-2]}02" for path in settings.paths),
+            ],
             "clip": str(settings.clip),
-            "frames_per_second": FRAMES_PER_SECOND,
+            "codec": settings.codec,
+            "audio": settings.audio,
+            "frames_per_second": settings.frames_per_second,
         }
         self._process.stdin.write(json.dumps(wanted) + "\n")
         self._process.stdin.flush()

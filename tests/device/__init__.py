@@ -1,0 +1,1 @@
+"""The device room against simulated devices, over real sockets."""

@@ -1,0 +1,56 @@
+"""Simulated devices and clients of them."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from custom_components.hikvision_nvr.device import IsapiClient
+from custom_components.hikvision_nvr.model import DeviceLogin
+from tests.simulators.device import SimulatedDevice
+from tests.simulators.device_profiles import Profile
+
+type Simulate = Callable[..., SimulatedDevice]
+
+
+@pytest.fixture(autouse=True)
+def _sockets(socket_enabled: None) -> None:
+    """Let devices listen on loopback."""
+
+
+@pytest.fixture
+def simulate() -> Iterator[Simulate]:
+    """Start devices that vanish after the test."""
+    with ExitStack() as stack:
+
+        def start(profile: Profile, **changes: Any) -> SimulatedDevice:
+            return stack.enter_context(SimulatedDevice(profile, **changes))
+
+        yield start
+
+
+def login_of(device: SimulatedDevice, **changes: Any) -> DeviceLogin:
+    """Return the login that an owner would enter."""
+    return replace(
+        DeviceLogin(
+            host=device.host,
+            port=device.port,
+            username=device.username,
+            password=device.password,
+        ),
+        **changes,
+    )
+
+
+@asynccontextmanager
+async def client_of(
+    device: SimulatedDevice, **changes: Any
+) -> AsyncIterator[IsapiClient]:
+    """Connect to a device."""
+    client = IsapiClient(login_of(device, **changes))
+    try:
+        yield client
+    finally:
+        await client.close()
