@@ -1,0 +1,1 @@
+"""Recording on real streams, real disks and a real catalogue."""
