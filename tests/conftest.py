@@ -44,9 +44,16 @@ async def home(hass: HomeAssistant, enable_custom_integrations: None) -> HomeAss
 async def engines(home: HomeAssistant) -> AsyncIterator[list[FakeEngine]]:
     """Engines that only remember, in the order of their making."""
     made: list[FakeEngine] = []
-    with patch(
-        "custom_components.hikvision_nvr.Engine",
-        side_effect=lambda settings, listener: FakeEngine(settings, listener, made),
+    with (
+        patch(
+            "custom_components.hikvision_nvr.Engine",
+            side_effect=lambda settings, listener: FakeEngine(settings, listener, made),
+        ),
+        # Nobody else is in this network.
+        patch(
+            "custom_components.hikvision_nvr.network_scan.scan",
+            AsyncMock(return_value=[]),
+        ),
     ):
         yield made
         for entry in home.config_entries.async_entries("hikvision_nvr"):

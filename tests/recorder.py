@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 import io
 import itertools
 from pathlib import Path
@@ -20,15 +20,23 @@ from custom_components.hikvision_nvr.errors import NotRunningError, RecorderErro
 from custom_components.hikvision_nvr.model import (
     Backlog,
     Ban,
+    BucketTotal,
     CameraStatus,
     Capture,
     CaptureKind,
     Detection,
     DetectionType,
     EngineSettings,
+    JobEnd,
+    JobState,
+    JobStatus,
+    ManifestHead,
     ReceiverStatus,
     RecorderStatus,
+    UploadFigures,
 )
+from custom_components.hikvision_nvr.store.mp4 import Fragment
+from custom_components.hikvision_nvr.store.segment import Segment
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 
@@ -70,6 +78,53 @@ STATUS = RecorderStatus(
         ),
         "camera-garden": CameraStatus(),
     },
+    uploads=UploadFigures(
+        rate=250_000,
+        today=40,
+        last_day=2_000,
+        last_delay=1.3,
+        usual_delay=4.5,
+        failures=2,
+        quarantined=1,
+    ),
+    bucket=(
+        BucketTotal(
+            camera="Front door",
+            storage_class="GLACIER",
+            objects=30,
+            bytes=12_000_000_000,
+        ),
+        BucketTotal(
+            camera="Front door",
+            storage_class="STANDARD",
+            objects=4_000,
+            bytes=800_000_000,
+        ),
+        BucketTotal(
+            camera="Shed", storage_class="STANDARD", objects=500, bytes=100_000_000
+        ),
+    ),
+    manifests=(
+        ManifestHead(
+            camera="Front door",
+            number=7,
+            day=date(2026, 11, 21),
+            sha256="5e" * 32,
+            written=NOON - timedelta(hours=11),
+        ),
+    ),
+    job=JobStatus(
+        id="job-1",
+        kind="archive",
+        state=JobState.RUNNING,
+        items_done=250,
+        items_total=1000,
+        bytes_done=50_000_000,
+        bytes_total=200_000_000,
+        percent=25,
+        seconds_left=90,
+        waiting=1,
+    ),
 )
 
 
@@ -92,6 +147,8 @@ def recorder_entry(
             "passive_ports": "50000-50049",
             "certificate": "generate",
             "listen_address": "127.0.0.1",
+            # Where tests look for cameras, they say so.
+            "discovery_interval": 0,
             **({"s3": s3} if s3 else {}),
             **data,
         },
@@ -206,12 +263,87 @@ class FakeCaptures:
         return captures[::-1][offset : offset + limit]
 
 
+class FakeSegments:
+    """The catalogue of recordings, as far as Home Assistant's side asks it."""
+
+    def __init__(self) -> None:
+        self.known: list[Segment] = []
+        self.holds: list[tuple[str, datetime, datetime]] = []
+
+    async def days(self, folder: str, time_zone: tzinfo) -> list[date]:
+        days = {
+            one.start.astimezone(time_zone).date()
+            for one in self.known
+            if one.info.camera == folder
+        }
+        return sorted(days, reverse=True)
+
+    async def between(
+        self, folder: str, start: datetime, end: datetime, *, limit: int = -1
+    ) -> list[Segment]:
+        found = [
+            one
+            for one in self.known
+            if one.info.camera == folder and one.start < end and one.end > start
+        ]
+        return found[: None if limit < 0 else limit]
+
+    async def get(self, segment_id: int) -> Segment | None:
+        return next((one for one in self.known if one.id == segment_id), None)
+
+    async def hold(self, folder: str, start: datetime, end: datetime) -> str:
+        self.holds.append((folder, start, end))
+        return f"hold-{len(self.holds)}"
+
+    async def release(self, folder: str, start: datetime, end: datetime) -> int:
+        kept = [
+            one
+            for one in self.holds
+            if one[0] != folder or one[1] < start or one[2] > end
+        ]
+        released = len(self.holds) - len(kept)
+        self.holds = kept
+        return released
+
+
+class FakeRecordings:
+    """Recordings whose files are in a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.segments = FakeSegments()
+        self.fragments: dict[int, list[Fragment]] = {}
+
+    def path(self, segment: Segment) -> Path:
+        return self.root / segment.info.relative_path
+
+    async def footage(
+        self, folder: str, start: datetime, end: datetime, *, watch: bool = False
+    ) -> list[tuple[Segment, list[Fragment]]]:
+        found = await self.segments.between(folder, start, end)
+        return [(one, self.fragments[one.id]) for one in found]
+
+
+class FakeRecording:
+    """Remembers what was switched."""
+
+    def __init__(self) -> None:
+        self.switched: list[tuple[str, bool]] = []
+        self.error: RecorderError | None = None
+
+    async def set_enabled(self, camera_id: str, enabled: bool) -> None:
+        if self.error:
+            raise self.error
+        self.switched.append((camera_id, enabled))
+
+
 class FakeStore:
     """Files in a folder and a list of captures."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.captures = FakeCaptures()
+        self.recordings = FakeRecordings(root)
 
     def path(self, capture: Capture) -> Path:
         return self.root / capture.relative_path
@@ -241,17 +373,48 @@ class FakeOffsite:
             raise self.error
         return FakeResult(self.answer)
 
-    async def sort(self, *args: Any, **kwargs: Any) -> FakeResult:
-        return await self._answer("sort", *args, **kwargs)
-
-    async def archive(self, *args: Any, **kwargs: Any) -> FakeResult:
-        return await self._answer("archive", *args, **kwargs)
-
-    async def purge(self, *args: Any, **kwargs: Any) -> FakeResult:
-        return await self._answer("purge", *args, **kwargs)
+    async def upload_now(self) -> None:
+        await self._answer("upload_now")
 
     async def list_cameras(self) -> tuple[FakeResult, ...]:
         return (await self._answer("list_cameras"),)
+
+    async def list_files(self, *args: Any, **kwargs: Any) -> FakeResult:
+        return await self._answer("list_files", *args, **kwargs)
+
+    async def retry(self) -> int:
+        await self._answer("retry")
+        return 2
+
+
+class FakeJobs:
+    """Remembers what it was asked for, and answers or fails as told."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.once: list[bool] = []
+        self.cancelled: list[str | None] = []
+        self.waited: list[str] = []
+        self.answer: dict[str, Any] = {"files": 1}
+        self.error: RecorderError | None = None
+        self.open = ["job-1"]
+
+    async def submit(
+        self, kind: str, arguments: dict[str, Any], *, once: bool = False
+    ) -> str:
+        self.asked.append((kind, arguments))
+        self.once.append(once)
+        return f"job-{len(self.asked)}"
+
+    async def result(self, job_id: str) -> dict[str, Any]:
+        self.waited.append(job_id)
+        if self.error:
+            raise self.error
+        return self.answer
+
+    async def cancel(self, job_id: str | None = None) -> list[str]:
+        self.cancelled.append(job_id)
+        return [one for one in self.open if job_id in (None, one)]
 
 
 class FakeEngine:
@@ -276,6 +439,8 @@ class FakeEngine:
         self.store = FakeStore(settings.storage_root)
         self.store.captures.known.extend(self.kept)
         self.offsite = FakeOffsite() if settings.s3 else None
+        self.jobs = FakeJobs()
+        self.recording = FakeRecording()
         self.lifted: list[str] = []
 
     def start(self) -> None:
@@ -305,7 +470,9 @@ class FakeEngine:
         self.store.captures.known.append(capture)
 
     async def tell(
-        self, hass: HomeAssistant, *reports: Detection | Capture | RecorderStatus
+        self,
+        hass: HomeAssistant,
+        *reports: Detection | Capture | RecorderStatus | JobEnd,
     ) -> None:
         """Report as the engine does, from a thread of its own."""
 
@@ -318,6 +485,8 @@ class FakeEngine:
                         self.listener.on_capture(one)
                     case RecorderStatus():
                         self.listener.on_status(one)
+                    case JobEnd():
+                        self.listener.on_job_end(one)
 
         await hass.async_add_executor_job(report)
         await hass.async_block_till_done()

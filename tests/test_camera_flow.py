@@ -51,9 +51,11 @@ ACCOUNT = {"upload_username": "back-yard", "upload_password": "Tell-Nobody1"}
 
 
 async def start(home: HomeAssistant, entry: MockConfigEntry) -> dict[str, Any]:
-    return await home.config_entries.subentries.async_init(
+    menu = await home.config_entries.subentries.async_init(
         (entry.entry_id, "camera"), context={"source": SOURCE_USER}
     )
+    assert menu["menu_options"] == ["device", "other"]
+    return await submit(home, menu, {"next_step_id": "other"})
 
 
 async def submit(
@@ -94,7 +96,11 @@ async def test_a_camera_is_added_and_delivers_after_the_reload(
         "active_mode": False,
         "burst_window": 10,
         "name_template": "",
+        "stream_path": "",
         "silent_hours": 24,
+        "keep_local_days": 0,
+        "keep_offsite_days": 0,
+        "keep_archives_days": 0,
         "upload_username": "back-yard",
     }
     assert reload_done().settings.cameras[-1] == Camera(
@@ -199,7 +205,7 @@ async def test_a_camera_that_cannot_be_is_refused_and_can_be_corrected(
     error: dict[str, str],
 ) -> None:
     flow = await submit(home, await start(home, entry), YARD | wrong)
-    assert flow["step_id"] == "user"
+    assert flow["step_id"] == "other"
     assert flow["errors"] == error
     assert get_schema_suggested_value(flow["data_schema"].schema, "motion_hold") == 30
 
@@ -317,7 +323,7 @@ async def test_the_form_shows_how_placeholders_are_written(
     home: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     flow = await start(home, entry)
-    step = TEXTS["config_subentries"]["camera"]["step"]["user"]
+    step = TEXTS["config_subentries"]["camera"]["step"]["other"]
     text = step["sections"]["advanced"]["data_description"]["name_template"]
     shown = text.format_map(flow["description_placeholders"])
     assert "for example `{any}_{date}{time}_{event}`" in shown
@@ -439,7 +445,11 @@ async def test_a_changed_camera_keeps_what_is_special_about_it(
         "active_mode": True,
         "burst_window": 45,
         "name_template": "{event}",
+        "stream_path": "cam/realmonitor?channel=1",
         "silent_hours": 0,
+        "keep_local_days": 7,
+        "keep_offsite_days": 30,
+        "keep_archives_days": 365,
     }
     flow = await entry.start_subentry_reconfigure_flow(home, "camera-front-door")
     assert flow["description_placeholders"]["protocol"] == FTPS

@@ -100,6 +100,7 @@ async def test_a_recorder_that_keeps_everything_here(
         "external_address": "",
         "allowed_networks": "\n".join(PRIVATE_NETWORKS),
         "storage_reserve": 256,
+        "discovery_interval": 60,
     }
     assert storage.is_dir()
     assert engines[0].settings.receiver.allowed_networks == PRIVATE_NETWORKS
@@ -532,6 +533,7 @@ async def test_reconfigure_shows_and_keeps_what_is_special_about_the_network(
         "external_address": "198.51.100.7",
         "allowed_networks": "192.168.1.0/24",
         "storage_reserve": 1024,
+        "discovery_interval": 300,
     }
     entry = recorder_entry(tmp_path, s3=None, ftps_port=free_port(), **advanced)
     entry.add_to_hass(home)

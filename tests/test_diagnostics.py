@@ -43,6 +43,7 @@ async def test_everything_but_secrets(
         "connected_cameras": 1,
         "rejected_logins": 7,
         "bans": [{"address": "192.0.2.66", "until": "2026-11-22T12:30:00+00:00"}],
+        "host_keys": [],
     }
     assert status["cameras"] == {
         "camera-front-door": {

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 import ftplib
 import gc
 import io
@@ -33,6 +34,7 @@ from custom_components.hikvision_nvr.model import (
     CertificateSettings,
     Detection,
     EngineSettings,
+    JobEnd,
     ReceiverSettings,
     RecorderStatus,
     S3Settings,
@@ -76,6 +78,15 @@ class Listener:
         self.reported.set()
         if status.offsite_connected is False:
             self.lost.set()
+
+    def on_detection_goes_on(self, detection: Detection) -> None:
+        """Nothing to do: only devices tell this."""
+
+    def on_detection_picture(self, detection: Detection) -> None:
+        """Nothing to do: only devices tell of detections without a file."""
+
+    def on_job_end(self, end: JobEnd) -> None:
+        self.threads.add(threading.current_thread().name)
 
 
 def settings(
@@ -214,6 +225,20 @@ def test_restart_goes_on_where_it_was(tmp_path: Path) -> None:
             upload(engine.receiver.port, NAME.replace("101_", f"10{number}_"))
     assert len(listener.captures) == 3
     assert len({capture.id for capture in listener.captures}) == 3
+
+
+def test_silence_is_counted_on_after_a_restart(tmp_path: Path) -> None:
+    given, listener = settings(tmp_path), Listener()
+    with running(given, listener) as engine:
+        upload(engine.receiver.port)
+    assert listener.captured.wait(10)
+    listener = Listener()
+    arrived = datetime.now(UTC)
+    with running(given, listener):
+        assert listener.reported.wait(10)
+    seen = listener.statuses[0].cameras["camera-1"].last_seen
+    assert seen is not None
+    assert seen < arrived
 
 
 def test_stop_twice_and_stop_before_start(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ async def test_a_detection_fires_with_everything_known_about_it(
         "raw_type": "ANPR",
         "channel": "01",
         "plate": "KA123",
+        "region": None,
         "event_time": "2026-11-22T12:00:00+00:00",
         "file": "a.jpg",
         "capture_id": "c1",

@@ -268,15 +268,15 @@ async def test_the_bus_event_tells_everything(
     device_registry: dr.DeviceRegistry,
 ) -> None:
     detections = async_capture_events(home, "hikvision_nvr_detection")
-    await engine.tell(
-        home, a_detection(plate="KA123", file_name="a.jpg", capture_id="c1")
-    )
+    detection = a_detection(plate="KA123", file_name="a.jpg", capture_id="c1")
+    await engine.tell(home, detection)
     (event,) = detections
     device = device_registry.async_get_device_by_identifier(
         ("hikvision_nvr", "camera-front-door"), entry.entry_id
     )
     assert event.data == {
         "entry_id": "entry-Recorder",
+        "detection_id": detection.id,
         "device_id": device.id,
         "camera": "Front door",
         "camera_folder": "Front door",
@@ -284,6 +284,7 @@ async def test_the_bus_event_tells_everything(
         "raw_type": "MOTION_DETECTION",
         "channel": "01",
         "plate": "KA123",
+        "region": None,
         "event_time": "2026-11-22T12:00:00+00:00",
         "arrived": "2026-11-22T12:00:01+00:00",
         "file": "a.jpg",

@@ -27,6 +27,7 @@ from custom_components.hikvision_nvr.model import (
     CertificateSettings,
     ReceiverStatus,
     RecorderStatus,
+    UploadFigures,
 )
 from custom_components.hikvision_nvr.receiver.certificate import generate_certificate
 
@@ -43,6 +44,7 @@ QUIET = replace(
     STATUS,
     receiver=ReceiverStatus(),
     cameras=dict.fromkeys(STATUS.cameras, CameraStatus()),
+    uploads=UploadFigures(),
 )
 
 
@@ -439,6 +441,7 @@ async def test_a_generated_certificate_is_the_recorders_own_matter(
         (errors.BucketNotFoundError, "The bucket of Recorder is gone"),
         (errors.OffsiteAccessDeniedError, "Recorder may not use its bucket"),
         (errors.ClockSkewError, "The clock of this machine is wrong"),
+        (errors.OffsiteQuotaError, "The bucket of Recorder is full"),
     ],
 )
 async def test_what_does_not_pass_by_itself_is_told_until_s3_can_be_used(
@@ -458,4 +461,45 @@ async def test_what_does_not_pass_by_itself_is_told_until_s3_can_be_used(
     await engine.tell(home, replace(lost, offsite_error=away))
     assert shown(home) == {}
     await engine.tell(home, lost, QUIET)
+    assert shown(home) == {}
+
+
+async def test_a_lock_that_the_bucket_does_not_take(
+    home: HomeAssistant, engine: FakeEngine
+) -> None:
+    await engine.tell(home, replace(QUIET, offsite_lock_missing=True))
+    issue_id = "offsite_lock_missing_entry-Recorder"
+    assert shown(home) == {issue_id: "Recorder cannot lock its captures"}
+    assert "bucket evidence" in explanation(home, issue_id)
+    await engine.tell(home, QUIET)
+    assert shown(home) == {}
+
+
+async def test_captures_that_cannot_be_uploaded_are_tried_again_on_request(
+    home: HomeAssistant, engine: FakeEngine, fix: Fix
+) -> None:
+    await engine.tell(home, replace(QUIET, uploads=UploadFigures(quarantined=3)))
+    issue_id = "uploads_quarantined_entry-Recorder"
+    assert shown(home) == {
+        issue_id: "Recorder has captures that cannot be uploaded",
+    }
+    flow = await fix.start(issue_id)
+    assert flow["description_placeholders"]["count"] == "3"
+    assert engine.offsite is not None
+    assert engine.offsite.asked == []
+    done = await fix.confirm(flow)
+    assert done["type"] == "create_entry"
+    assert engine.offsite.asked == [("retry", (), {})]
+
+
+async def test_a_chain_of_manifests_that_someone_else_continued(
+    home: HomeAssistant, engine: FakeEngine
+) -> None:
+    await engine.tell(home, replace(QUIET, manifest_conflicts=frozenset({"Garden"})))
+    assert shown(home) == {
+        "manifest_conflict_entry-Recorder_Garden": (
+            "Someone else has continued the manifests of Garden"
+        )
+    }
+    await engine.tell(home, QUIET)
     assert shown(home) == {}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -18,6 +19,7 @@ from custom_components.hikvision_nvr.model import (
     Backlog,
     CameraStatus,
     ReceiverStatus,
+    UploadFigures,
 )
 
 from .recorder import NOON, STATUS, FakeEngine, recorder_entry
@@ -83,6 +85,129 @@ async def test_sensors_follow_the_status(
     assert shown()["upload_backlog_size"] == "unknown"
 
 
+async def test_how_uploads_go(home: HomeAssistant, engine: FakeEngine) -> None:
+    def shown() -> dict[str, str]:
+        return {
+            name: home.states.get(f"sensor.recorder_{name}").state
+            for name in (
+                "upload_rate",
+                "time_to_offsite",
+                "usual_time_to_offsite",
+                "offsite_today",
+                "failed_upload_attempts",
+                "quarantined_uploads",
+            )
+        }
+
+    await engine.tell(home, STATUS)
+    assert shown() == {
+        "upload_rate": "250.0",
+        "time_to_offsite": "1.3",
+        "usual_time_to_offsite": "4.5",
+        "offsite_today": "40",
+        "failed_upload_attempts": "2",
+        "quarantined_uploads": "1",
+    }
+    await engine.tell(home, replace(STATUS, uploads=UploadFigures()))
+    assert shown()["upload_rate"] == "0.0"
+    assert shown()["time_to_offsite"] == "unknown"
+
+
+async def test_what_is_in_the_bucket(home: HomeAssistant, engine: FakeEngine) -> None:
+    await engine.tell(home, STATUS)
+    for entity_id, state, by_class in (
+        ("recorder_objects_in_the_bucket", "4530", {"GLACIER": 30, "STANDARD": 4500}),
+        (
+            "recorder_size_in_the_bucket",
+            "12.9",
+            {"GLACIER": 12_000_000_000, "STANDARD": 900_000_000},
+        ),
+        ("front_door_objects_in_the_bucket", "4030", {"GLACIER": 30, "STANDARD": 4000}),
+        (
+            "front_door_size_in_the_bucket",
+            "12.8",
+            {"GLACIER": 12_000_000_000, "STANDARD": 800_000_000},
+        ),
+        ("garden_objects_in_the_bucket", "0", {}),
+        ("garden_size_in_the_bucket", "0.0", {}),
+    ):
+        shown = home.states.get(f"sensor.{entity_id}")
+        assert shown.state == state
+        classes = {
+            name: value for name, value in shown.attributes.items() if name.isupper()
+        }
+        assert classes == by_class
+
+
+async def test_what_a_month_costs_follows_the_price_table(
+    home: HomeAssistant, engine: FakeEngine, entry: MockConfigEntry
+) -> None:
+    def shown() -> tuple[float, str, float, float]:
+        cost = home.states.get("sensor.recorder_monthly_cost_of_the_bucket")
+        return (
+            float(cost.state),
+            cost.attributes["unit_of_measurement"],
+            cost.attributes["storage"],
+            cost.attributes["uploads"],
+        )
+
+    await engine.tell(home, STATUS)
+    # 12 GB in GLACIER and 0.9 GB in STANDARD at AWS's prices, 60,000 uploads a month.
+    assert shown() == (0.3595, "USD", 0.0595, 0.3)
+
+    flow = await home.config_entries.options.async_init(entry.entry_id)
+    flow = await home.config_entries.options.async_configure(
+        flow["flow_id"], {"next_step_id": "prices"}
+    )
+    free = {
+        "price_standard": 1.0737418240,
+        "price_standard_ia": 0,
+        "price_glacier_ir": 0,
+        "price_glacier": 0,
+        "price_deep_archive": 0,
+        "price_uploads": 0,
+    }
+    wrong = await home.config_entries.options.async_configure(
+        flow["flow_id"], {"currency": "Euro", **free}
+    )
+    assert wrong["errors"] == {"currency": "invalid_currency"}
+    done = await home.config_entries.options.async_configure(
+        flow["flow_id"], {"currency": " eur ", **free}
+    )
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    await home.async_block_till_done()
+    await entry.runtime_data.engine.tell(home, STATUS)
+    # 0.9 * 10^9 bytes at one euro for 10^9, and 8 KiB of it for each archive's name.
+    assert shown() == (0.9002, "EUR", 0.9002, 0.0)
+
+
+async def test_manifests_say_how_their_chains_end(
+    home: HomeAssistant, engine: FakeEngine
+) -> None:
+    await engine.tell(home, STATUS)
+    shown = home.states.get("sensor.recorder_last_manifest")
+    assert shown.state == "2026-11-22T01:00:00+00:00"
+    assert shown.attributes["chains"] == [
+        {
+            "camera": "Front door",
+            "number": 7,
+            "day": "2026-11-21",
+            "sha256": "5e" * 32,
+        }
+    ]
+    await engine.tell(home, replace(STATUS, manifests=()))
+    assert home.states.get("sensor.recorder_last_manifest").state == "unknown"
+
+
+async def test_without_s3_no_prices_are_asked_for(
+    home: HomeAssistant, tmp_path: Path, engines: list[FakeEngine]
+) -> None:
+    entry = recorder_entry(tmp_path, s3=None)
+    entry.add_to_hass(home)
+    menu = await home.config_entries.options.async_init(entry.entry_id)
+    assert "prices" not in menu["menu_options"]
+
+
 async def test_without_s3_there_is_nothing_to_say_about_uploads(
     home: HomeAssistant, tmp_path: Path, engines: list[FakeEngine]
 ) -> None:
@@ -91,8 +216,10 @@ async def test_without_s3_there_is_nothing_to_say_about_uploads(
     assert await home.config_entries.async_setup(entry.entry_id)
     await home.async_block_till_done()
     assert sorted(home.states.async_entity_ids()) == [
+        "button.recorder_cancel_jobs",
         "sensor.recorder_banned_addresses",
         "sensor.recorder_connected_cameras",
+        "sensor.recorder_job",
         "sensor.recorder_rejected_logins",
         "sensor.recorder_storage_free",
         "sensor.recorder_storage_used",

@@ -12,8 +12,22 @@ import pytest
 import voluptuous as vol
 
 from custom_components import hikvision_nvr
-from custom_components.hikvision_nvr import errors, forms, services
-from custom_components.hikvision_nvr.model import Brand, DetectionType, Security
+from custom_components.hikvision_nvr import (
+    device_services,
+    errors,
+    forms,
+    recording_services,
+    recording_settings,
+    services,
+)
+from custom_components.hikvision_nvr.const import WEEKDAYS
+from custom_components.hikvision_nvr.model import (
+    Brand,
+    DetectionType,
+    LockMode,
+    RecordingMode,
+    Security,
+)
 from custom_components.hikvision_nvr.receiver.file_names import template
 
 FOLDER = Path(hikvision_nvr.__file__).parent
@@ -47,7 +61,13 @@ def _is_section(kind: object) -> bool:
         (CONFIG["step"]["certificate"], forms.CERTIFICATE_FORM),
         (CONFIG["step"]["s3"], forms.S3_FORM),
         (CONFIG["step"]["reauth_confirm"], forms.S3_KEYS_FORM),
-        (CAMERA["step"]["user"], forms.CAMERA_FORM),
+        (TEXTS["options"]["step"]["prices"], forms.PRICES_FORM),
+        (TEXTS["options"]["step"]["recordings"], recording_settings.RECORDINGS_FORM),
+        (TEXTS["options"]["step"]["upkeep"], forms.UPKEEP_FORM),
+        (CAMERA["step"]["other"], forms.CAMERA_FORM),
+        (CAMERA["step"]["device"], forms.DEVICE_FORM),
+        (CONFIG["step"]["device"], forms.DEVICE_FORM),
+        (CONFIG["step"]["reauth_camera"], forms.DEVICE_PASSWORD_FORM),
         (CAMERA["step"]["delivery"], forms.DELIVERY_FORM),
         (CAMERA["step"]["reconfigure"], forms.CAMERA_AND_DELIVERY_FORM),
     ],
@@ -72,7 +92,10 @@ def test_each_error_of_the_recorder_has_a_text(
     kind: type[errors.RecorderError],
 ) -> None:
     text = TEXTS["exceptions"][kind.key]["message"]
-    if issubclass(kind, errors.OffsiteError) and kind is not errors.ArchiveError:
+    if issubclass(kind, errors.OffsiteError) and kind not in (
+        errors.ArchiveError,
+        errors.RestoreError,
+    ):
         # Whatever went wrong, the error's own words are shown.
         assert "{message}" in text
         assert CONFIG["error"][kind.key]
@@ -84,15 +107,21 @@ def test_each_key_used_in_code_has_a_text_and_each_text_is_used() -> None:
     )
     from_rooms = {kind.key for kind in kinds(errors.RecorderError)}
     in_code = set(re.findall(r'"([a-z0-9_]+)"', code))
-    for group in (CONFIG["error"], CONFIG["abort"], TEXTS["exceptions"]):
+    options = TEXTS["options"]["error"]
+    for group in (CONFIG["error"], CONFIG["abort"], TEXTS["exceptions"], options):
         assert set(group) <= in_code | from_rooms
-    assert set(CAMERA["error"]) <= in_code | TEMPLATE_REASONS
+    assert set(CAMERA["error"]) <= in_code | TEMPLATE_REASONS | from_rooms
     assert set(CAMERA["error"]) >= TEMPLATE_REASONS
     shown = set(re.findall(r'_errors\[[^]]+\] = "([a-z_]+)"', code)) | set(
         re.findall(r'[^_]errors\[[^]]+\] = "([a-z_]+)"', code)
     )
     assert len(shown) > 15
-    assert shown <= set(CONFIG["error"]) | set(CAMERA["error"])
+    repairs = {
+        key
+        for issue in TEXTS["issues"].values()
+        for key in issue.get("fix_flow", {}).get("error", {})
+    }
+    assert shown <= {*CONFIG["error"], *CAMERA["error"], *options, *repairs}
 
 
 def test_each_service_and_field_has_texts_and_an_icon() -> None:
@@ -100,7 +129,17 @@ def test_each_service_and_field_has_texts_and_an_icon() -> None:
         services.SERVICE_SORT: services.SORT_SCHEMA,
         services.SERVICE_ARCHIVE: services.ARCHIVE_SCHEMA,
         services.SERVICE_PURGE: services.PURGE_SCHEMA,
-        services.SERVICE_LIST_CAMERAS: services.LIST_CAMERAS_SCHEMA,
+        services.SERVICE_RESTORE: services.RESTORE_SCHEMA,
+        services.SERVICE_VERIFY: services.VERIFY_SCHEMA,
+        services.SERVICE_LIST_CAMERAS: services.ON_RECORDER_SCHEMA,
+        services.SERVICE_LIST_FILES: services.LIST_FILES_SCHEMA,
+        services.SERVICE_RETRY_UPLOADS: services.ON_RECORDER_SCHEMA,
+        services.SERVICE_CANCEL: services.CANCEL_SCHEMA,
+        recording_services.SERVICE_EXPORT: recording_services.EXPORT_SCHEMA,
+        recording_services.SERVICE_PROTECT: recording_services.TIME_SCHEMA,
+        recording_services.SERVICE_UNPROTECT: recording_services.TIME_SCHEMA,
+        device_services.SERVICE_SNAPSHOT: vol.Schema({}),
+        device_services.SERVICE_PROVISION: vol.Schema(device_services.PROVISION_FIELDS),
     }
     assert set(SERVICES) == set(TEXTS["services"]) == set(schemas)
     assert set(ICONS["services"]) == set(schemas)
@@ -108,25 +147,39 @@ def test_each_service_and_field_has_texts_and_an_icon() -> None:
         texts = TEXTS["services"][name]
         assert texts["name"]
         assert texts["description"]
-        assert set(SERVICES[name]["fields"]) == set(texts["fields"]) == fields(schema)
-        assert all(
-            field["name"] and field["description"] for field in texts["fields"].values()
-        )
+        described, told = SERVICES[name].get("fields", {}), texts.get("fields", {})
+        assert set(described) == set(told) == fields(schema)
+        assert all(field["name"] and field["description"] for field in told.values())
 
 
 def test_each_choice_has_a_text() -> None:
     selector = {key: set(one["options"]) for key, one in TEXTS["selector"].items()}
     purge = SERVICES["purge"]["fields"]["scope"]["selector"]["select"]
     archive = SERVICES["archive"]["fields"]["storage_class"]["selector"]["select"]
+    tier = SERVICES["restore"]["fields"]["tier"]["selector"]["select"]
+    checks = SERVICES["verify"]["fields"]["checks"]["selector"]["select"]
+    listed = SERVICES["list_files"]["fields"]["scope"]["selector"]["select"]
     assert selector == {
         "brand": set(Brand),
+        "detection_type": set(forms.PROVISIONED_TYPES),
+        "live_stream": {"main", "sub"},
+        "lock_mode": set(LockMode),
+        "recording_mode": set(RecordingMode),
+        "sync_interval": {"2", "10", "30"},
+        "weekdays": set(WEEKDAYS),
         "certificate": {"generate", "files"},
         "security": set(Security),
         purge["translation_key"]: set(purge["options"]),
         archive["translation_key"]: set(archive["options"]),
+        tier["translation_key"]: set(tier["options"]),
+        checks["translation_key"]: set(checks["options"]),
+        listed["translation_key"]: set(listed["options"]),
     }
     assert set(archive["options"]) == set(services.STORAGE_CLASSES)
-    assert set(purge["options"]) == set(services.PurgeScope)
+    assert set(purge["options"]) == {*services.PurgeScope, services.SCOPE_LOCAL}
+    assert set(tier["options"]) == set(services.TIERS)
+    assert set(checks["options"]) == set(services.CHECKS)
+    assert set(listed["options"]) == set(services.ListScope)
 
 
 def test_each_type_of_detection_has_a_text() -> None:
@@ -134,7 +187,7 @@ def test_each_type_of_detection_has_a_text() -> None:
     assert set(attributes["event_type"]["state"]) == set(DetectionType)
 
 
-@pytest.mark.parametrize("step", ["user", "reconfigure"])
+@pytest.mark.parametrize("step", ["other", "reconfigure"])
 def test_each_placeholder_of_a_template_is_told(step: str) -> None:
     section = CAMERA["step"][step]["sections"]["advanced"]
     text = section["data_description"]["name_template"]

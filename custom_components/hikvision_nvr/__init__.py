@@ -21,19 +21,25 @@ from homeassistant.helpers.typing import ConfigType
 from .addresses import async_host_names
 from .const import CONF_EXTERNAL_ADDRESS, CONF_LISTEN_ADDRESS, DOMAIN
 from .coordinator import RecorderCoordinator, RecorderEntry
+from .device_services import async_setup_device_services
 from .engine import Engine
-from .errors import CatalogueError, CertificateError, RecorderError
-from .http import CaptureView
+from .errors import CatalogueError, CertificateError, HostKeyError, RecorderError
+from .http import CaptureView, PlaylistView, SegmentView
+from .network_scan import async_start_scans
+from .recording_services import async_setup_recording_services
+from .schedule import async_start_schedule
 from .services import async_setup_services
 from .settings import engine_settings, state_folder
 from .translated import translated
 
 PLATFORMS = (
     Platform.BINARY_SENSOR,
+    Platform.BUTTON,
     Platform.CAMERA,
     Platform.EVENT,
     Platform.IMAGE,
     Platform.SENSOR,
+    Platform.SWITCH,
 )
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -42,7 +48,10 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Set up what all recorders share."""
     async_setup_services(hass)
-    hass.http.register_view(CaptureView)
+    async_setup_device_services(hass)
+    async_setup_recording_services(hass)
+    for view in (CaptureView, PlaylistView, SegmentView):
+        hass.http.register_view(view)
     return True
 
 
@@ -79,6 +88,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: RecorderEntry) -> bool:
         raise
     coordinator.async_release()
     entry.async_on_unload(await coordinator.issues.async_start())
+    entry.async_on_unload(async_start_schedule(hass, coordinator))
+    entry.async_on_unload(async_start_scans(hass, coordinator))
 
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
     entry.async_on_unload(entry.add_update_listener(_async_update_listener))
@@ -139,6 +150,6 @@ def _reload_on_new_time_zone(
 
 def _setup_error(error: RecorderError) -> HomeAssistantError:
     """Return the error that tells whether trying again can help."""
-    if isinstance(error, (CatalogueError, CertificateError)):
+    if isinstance(error, (CatalogueError, CertificateError, HostKeyError)):
         return translated(error, ConfigEntryError)
     return translated(error, ConfigEntryNotReady)

@@ -16,8 +16,9 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.event import async_call_later
 
-from .const import CONF_MOTION_HOLD, CONF_S3
+from .const import CONF_EVENT_STREAM, CONF_HTTP_PORT, CONF_MOTION_HOLD, CONF_S3
 from .coordinator import RecorderCoordinator, RecorderEntry
+from .device_sensor import DeviceConnected
 from .entity import CameraEntity, RecorderEntity
 from .model import MOTION_TYPES, Capture, CaptureKind, Detection, RecorderStatus
 
@@ -53,6 +54,10 @@ async def async_setup_entry(
         async_add_entities(
             [MotionBinarySensor(coordinator, camera)], config_subentry_id=camera_id
         )
+        if CONF_HTTP_PORT in camera.data:
+            async_add_entities(
+                [DeviceConnected(coordinator, camera)], config_subentry_id=camera_id
+            )
 
 
 class RecorderBinarySensor(RecorderEntity, BinarySensorEntity):
@@ -84,6 +89,7 @@ class MotionBinarySensor(CameraEntity, BinarySensorEntity):
         super().__init__(coordinator, camera, "motion")
         self._hold: int = camera.data[CONF_MOTION_HOLD]
         self._cancel_off: CALLBACK_TYPE | None = None
+        self._hears_device: bool = camera.data.get(CONF_EVENT_STREAM, False)
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -95,7 +101,24 @@ class MotionBinarySensor(CameraEntity, BinarySensorEntity):
             )
         )
         self.async_on_remove(
+            self.coordinator.async_listen_goes_on(self._camera_id, self._async_detected)
+        )
+        self.async_on_remove(
             self.coordinator.async_listen_captures(self._folder, self._async_captured)
+        )
+        if self._hears_device:
+            self.async_on_remove(
+                self.coordinator.async_add_listener(self.async_write_ha_state)
+            )
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return False while off would be a guess: the device is not heard."""
+        return (
+            not self._hears_device
+            or self._attr_is_on is True
+            or self.coordinator.device_status(self._camera_id).stream is True
         )
 
     @override

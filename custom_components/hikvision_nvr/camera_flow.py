@@ -1,9 +1,10 @@
 """Config flow of a camera, which is a subentry of its recorder."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, override
 
 from homeassistant.config_entries import (
+    ConfigEntryState,
     ConfigSubentry,
     ConfigSubentryFlow,
     SubentryFlowResult,
@@ -17,35 +18,51 @@ from .const import (
     CONF_BRAND,
     CONF_CHANNEL,
     CONF_EXTERNAL_ADDRESS,
+    CONF_FIND_STREAM,
+    CONF_FINGERPRINT,
     CONF_FOLDER,
+    CONF_FOUND,
     CONF_FTPS_PORT,
+    CONF_HTTP_PORT,
     CONF_IMPLICIT_PORT,
     CONF_LISTEN_ADDRESS,
     CONF_NAME_TEMPLATE,
+    CONF_PUBLIC_KEY,
     CONF_RTSP_PASSWORD,
     CONF_RTSP_PORT,
     CONF_RTSP_USERNAME,
+    CONF_STREAM_PATH,
     CONF_UPLOAD_PASSWORD,
     CONF_UPLOAD_PASSWORD_HASH,
     CONF_UPLOAD_USERNAME,
     SECTION_ADVANCED,
-    SUBENTRY_CAMERA,
+    SECTION_DEVICE,
+    SECTION_RECORDING,
 )
+from .coordinator import RecorderEntry
+from .device import FoundDevice, find_stream, read_fingerprint
+from .device_flow import DEVICE_KEYS, DeviceSteps, NewCamera, error_placeholders
+from .errors import RecorderError
 from .forms import (
     CAMERA_AND_DELIVERY_FORM,
     CAMERA_FORM,
     DELIVERY_FORM,
+    DEVICE_SECTION,
+    discovered_form,
     entered,
     stripped,
 )
 from .model import Brand
+from .network_scan import known_cameras
+from .receiver.accounts import parse_public_key
 from .receiver.file_names import (
     TEMPLATE_PLACEHOLDERS,
     TemplateError,
     compile_template,
 )
 from .receiver.passwords import generate_password, hash_password
-from .settings import bound_address, is_plain
+from .recording_settings import CAMERA_RECORDING_KEYS
+from .settings import bound_address, is_plain, sftp_port
 from .store import camera_folder
 from .translated import async_common_text
 
@@ -53,23 +70,110 @@ from .translated import async_common_text
 _BRACED = {name: f"{{{name}}}" for name in TEMPLATE_PLACEHOLDERS}
 
 
-class CameraSubentryFlow(ConfigSubentryFlow):
-    """Adds a camera in two steps: what it is, then how it delivers."""
+class CameraSubentryFlow(DeviceSteps, ConfigSubentryFlow):
+    """Adds cameras: of a device that is asked what it is, or entered by hand."""
 
     def __init__(self) -> None:
         """Initialize with nothing entered."""
+        super().__init__()
         self._title = ""
         self._data: dict[str, Any] = {}
         self._placeholders: dict[str, str] = {}
+        self._by_onvif = False
+
+    @override
+    def _flow(self) -> CameraSubentryFlow:
+        return self
+
+    @override
+    def _recorder(self) -> RecorderEntry:
+        entry: RecorderEntry = self._get_entry()
+        return entry
+
+    @override
+    def _add(self, cameras: list[NewCamera]) -> SubentryFlowResult:
+        first, *others = cameras
+        for camera in others:
+            self.hass.config_entries.async_add_subentry(
+                self._get_entry(), camera.subentry()
+            )
+        return self.async_create_entry(
+            title=first.title, data=first.data, unique_id=first.data[CONF_FOLDER]
+        )
 
     async def async_step_user(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
-        """Ask for the camera's address and stream."""
+        """Ask what kind of camera it is."""
+        ways = ["device", "other"]
+        if self._found_devices():
+            ways.insert(0, "discovered")
+        return self.async_show_menu(step_id="user", menu_options=ways)
+
+    async def async_step_discovered(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Ask which of the cameras in the network it is."""
+        found = self._found_devices()
+        if user_input is not None and user_input[CONF_FOUND] in found:
+            device = found[user_input[CONF_FOUND]]
+            self._host, self._http_port = device.address, device.http_port
+            self._by_onvif = bool(device.onvif)
+            if device.onvif:
+                return await self.async_step_other()
+            result: SubentryFlowResult = await self.async_step_device()
+            return result
+        return self.async_show_form(
+            step_id="discovered",
+            data_schema=discovered_form(
+                {
+                    key: " · ".join(
+                        filter(None, (device.model, device.serial, device.address))
+                    )
+                    for key, device in found.items()
+                }
+            ),
+        )
+
+    async def _async_find_stream(self, data: dict[str, Any]) -> dict[str, str]:
+        """Ask the camera where its stream is; returns what is wrong."""
+        try:
+            found = await self._engine().run(
+                find_stream(
+                    data[CONF_HOST],
+                    self._http_port,
+                    data.get(CONF_RTSP_USERNAME, ""),
+                    data.get(CONF_RTSP_PASSWORD, ""),
+                )
+            )
+        except RecorderError as err:
+            self._placeholders.update(error_placeholders(err))
+            return {CONF_FIND_STREAM: "no_stream_found"}
+        data[CONF_RTSP_PORT], data[CONF_STREAM_PATH] = found.port, found.path
+        return {}
+
+    def _found_devices(self) -> dict[str, FoundDevice]:
+        """Return the devices in the network that the recorder does not have."""
+        entry = self._recorder()
+        if entry.state is not ConfigEntryState.LOADED:
+            return {}
+        hosts = {camera.data[CONF_HOST] for camera in self._cameras()}
+        return {
+            device.key: device
+            for device in entry.runtime_data.found
+            if not known_cameras(self._cameras(), device.serial, device.mac)
+            and not (device.onvif and device.address in hosts)
+        }
+
+    async def async_step_other(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Ask for the address and stream of a camera that only delivers."""
         errors: dict[str, str] = {}
         self._placeholders = dict(_BRACED)
         if user_input is not None:
             data = entered(user_input)
+            find_stream_wanted = data.pop(CONF_FIND_STREAM, False)
             title = data.pop(CONF_NAME)
             errors = self._check_camera(title, data, self._cameras())
             try:
@@ -81,13 +185,18 @@ class CameraSubentryFlow(ConfigSubentryFlow):
                     camera.data[CONF_FOLDER].casefold() for camera in self._cameras()
                 }:
                     errors[CONF_NAME] = "name_in_use"
+            if not errors and find_stream_wanted:
+                errors = await self._async_find_stream(data)
             if not errors:
                 self._title = title
                 self._data = {**data, CONF_FOLDER: folder}
                 return await self.async_step_delivery()
         return self.async_show_form(
-            step_id="user",
-            data_schema=self.add_suggested_values_to_schema(CAMERA_FORM, user_input),
+            step_id="other",
+            data_schema=self.add_suggested_values_to_schema(
+                CAMERA_FORM,
+                user_input or {CONF_HOST: self._host, CONF_FIND_STREAM: self._by_onvif},
+            ),
             errors=errors,
             description_placeholders=self._placeholders,
         )
@@ -132,43 +241,52 @@ class CameraSubentryFlow(ConfigSubentryFlow):
         ]
         errors: dict[str, str] = {}
         self._placeholders = _BRACED | await self._async_receiver(camera.data)
+        is_device = CONF_HTTP_PORT in camera.data
         if user_input is not None:
             data = entered(user_input)
             title = data.pop(CONF_NAME)
             errors = self._check_camera(title, data, others)
             errors |= _check_account(data, others, new=False)
+            merged = _merged(camera.data, await self._async_hashed(data))
+            if not errors and is_device and CONF_FINGERPRINT in merged:
+                # Saving this is agreeing to the certificate that is shown now.
+                try:
+                    engine = self._engine()
+                    merged[CONF_FINGERPRINT] = await engine.run(
+                        read_fingerprint(merged[CONF_HOST], merged[CONF_HTTP_PORT])
+                    )
+                except RecorderError as err:
+                    errors["base"] = err.key
+                    self._placeholders.update(error_placeholders(err))
             if not errors:
                 return self.async_update_and_abort(
-                    self._get_entry(),
-                    camera,
-                    title=title,
-                    data=_merged(camera.data, await self._async_hashed(data)),
+                    self._get_entry(), camera, title=title, data=merged
                 )
         return self.async_show_form(
             step_id="reconfigure",
             data_schema=self.add_suggested_values_to_schema(
-                CAMERA_AND_DELIVERY_FORM,
+                CAMERA_AND_DELIVERY_FORM.extend(DEVICE_SECTION)
+                if is_device
+                else CAMERA_AND_DELIVERY_FORM,
                 user_input
                 or {
                     CONF_NAME: camera.title,
                     **camera.data,
                     CONF_RTSP_PASSWORD: "",
                     SECTION_ADVANCED: camera.data,
+                    SECTION_DEVICE: camera.data,
+                    SECTION_RECORDING: camera.data,
                 },
             ),
             errors=errors,
             description_placeholders=self._placeholders,
         )
 
-    def _cameras(self) -> list[ConfigSubentry]:
-        """Return the recorder's cameras."""
-        return list(self._get_entry().get_subentries_of_type(SUBENTRY_CAMERA))
-
     def _check_camera(
         self, title: str, data: Mapping[str, Any], others: list[ConfigSubentry]
     ) -> dict[str, str]:
         """Return what is wrong with a camera's name, address and file names."""
-        errors = self._check_template(data)
+        errors = self._check_template(data) or _check_public_key(data)
         if not title:
             errors[CONF_NAME] = "unusable_name"
         elif title.casefold() in {other.title.casefold() for other in others}:
@@ -218,6 +336,17 @@ class CameraSubentryFlow(ConfigSubentryFlow):
 
     async def _async_protocol(self, camera: Mapping[str, Any]) -> str:
         """Return in words by which protocol a camera delivers."""
+        protocol = await self._async_ftp_protocol(camera)
+        port = sftp_port(self._get_entry().data)
+        if port is None:
+            return protocol
+        text = await async_common_text(self.hass, "protocol_or_sftp")
+        return text.format(
+            protocol=protocol, sftp_port=port, host_keys=", ".join(self._host_keys())
+        )
+
+    async def _async_ftp_protocol(self, camera: Mapping[str, Any]) -> str:
+        """Return the same of FTPS or FTP."""
         if is_plain(camera):
             return await async_common_text(self.hass, "protocol_plain")
         implicit_port = self._get_entry().data.get(CONF_IMPLICIT_PORT)
@@ -225,6 +354,14 @@ class CameraSubentryFlow(ConfigSubentryFlow):
             return await async_common_text(self.hass, "protocol_ftps")
         text = await async_common_text(self.hass, "protocol_ftps_or_implicit")
         return text.format(implicit_port=implicit_port)
+
+    def _host_keys(self) -> tuple[str, ...]:
+        """Return the fingerprints of the receiver's keys, as far as it runs."""
+        entry = self._get_entry()
+        if entry.state is not ConfigEntryState.LOADED or not entry.runtime_data.data:
+            return ("…",)
+        host_keys: tuple[str, ...] = entry.runtime_data.data.receiver.host_keys
+        return tuple(f"`{key}`" for key in host_keys)
 
 
 def _stream(data: Mapping[str, Any]) -> tuple[str, int, int]:
@@ -239,6 +376,17 @@ def _can_be_bound(data: Mapping[str, Any]) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _check_public_key(data: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with a camera's key; its section has no room for it."""
+    key: str = data.get(CONF_PUBLIC_KEY, "")
+    try:
+        if key:
+            parse_public_key(key)
+    except ValueError:
+        return {"base": "invalid_public_key"}
+    return {}
 
 
 def _check_account(
@@ -263,7 +411,12 @@ def _merged(current: Mapping[str, Any], entered: Mapping[str, Any]) -> dict[str,
     """Return a camera's data after a change: its folder and its secrets stay."""
     kept = {
         key: current[key]
-        for key in (CONF_FOLDER, CONF_UPLOAD_PASSWORD_HASH)
+        for key in (
+            CONF_FOLDER,
+            CONF_UPLOAD_PASSWORD_HASH,
+            *CAMERA_RECORDING_KEYS,
+            *DEVICE_KEYS,
+        )
         if key in current
     }
     data = {**kept, **entered}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, override
 
@@ -12,9 +13,14 @@ from homeassistant.config_entries import (
     ConfigFlow,
     ConfigFlowResult,
     ConfigSubentryFlow,
+    OptionsFlow,
 )
-from homeassistant.const import CONF_NAME
+from homeassistant.const import CONF_HOST, CONF_NAME
 from homeassistant.core import callback
+from homeassistant.data_entry_flow import AbortFlow
+from homeassistant.helpers.device_registry import format_mac
+from homeassistant.helpers.service_info.dhcp import DhcpServiceInfo
+from homeassistant.helpers.typing import DiscoveryInfoType
 import voluptuous as vol
 from yarl import URL
 
@@ -34,6 +40,7 @@ from .const import (
     CONF_ACCESS_KEY_ID,
     CONF_ALLOWED_NETWORKS,
     CONF_BUCKET,
+    CONF_CAMERA_ID,
     CONF_CERTIFICATE,
     CONF_CERTIFICATE_FILE,
     CONF_ENDPOINT_URL,
@@ -45,6 +52,8 @@ from .const import (
     CONF_PREFIX,
     CONF_PRIVATE_KEY_FILE,
     CONF_REGION,
+    CONF_RTSP_PASSWORD,
+    CONF_RTSP_USERNAME,
     CONF_S3,
     CONF_SECRET_ACCESS_KEY,
     CONF_STORAGE_FOLDER,
@@ -55,9 +64,17 @@ from .const import (
     SECTION_ADVANCED,
     SUBENTRY_CAMERA,
 )
+from .coordinator import RecorderEntry
+from .device_flow import (
+    FIELD_OF_DEVICE_ERROR,
+    DeviceSteps,
+    NewCamera,
+    error_placeholders,
+)
 from .errors import CertificateError, OffsiteError, RecorderError, StorageError
 from .forms import (
     CERTIFICATE_FORM,
+    DEVICE_PASSWORD_FORM,
     RECORDER_FORM,
     S3_FORM,
     S3_FORM_SECRET_KNOWN,
@@ -65,9 +82,17 @@ from .forms import (
     entered,
     stripped,
 )
+from .network_scan import async_follow, known_cameras
 from .offsite import probe_bucket
+from .options_flow import RecorderOptionsFlow
 from .receiver.certificate import check_certificate
-from .settings import parse_allowed_networks, parse_passive_ports, s3_settings
+from .settings import (
+    device_login,
+    parse_allowed_networks,
+    parse_passive_ports,
+    s3_settings,
+    sftp_port,
+)
 from .store import prepare_storage_root
 
 # Beside which field a problem with S3 is shown; any other is shown above the form.
@@ -76,19 +101,26 @@ _FIELD_OF_OFFSITE_ERROR = {
     "offsite_invalid_auth": CONF_ACCESS_KEY_ID,
     "offsite_access_denied": CONF_BUCKET,
     "offsite_bucket_not_found": CONF_BUCKET,
+    "offsite_quota_exceeded": CONF_BUCKET,
 }
 
 
-class RecorderConfigFlow(ConfigFlow, domain=DOMAIN):
-    """Sets a recorder up: storage and receiver, certificate, then S3 or not."""
+class RecorderConfigFlow(DeviceSteps, ConfigFlow, domain=DOMAIN):
+    """Sets a recorder up: storage and receiver, certificate, then S3 or not.
+
+    A camera that was found in the network is added to a recorder that there is.
+    """
 
     VERSION = 1
 
     def __init__(self) -> None:
         """Initialize with nothing entered."""
+        super().__init__()
         self._title = ""
         self._data: dict[str, Any] = {}
         self._errors: dict[str, str] = {}
+        self._camera_id = ""
+        self._recorder_id = ""
         self._placeholders: dict[str, str] = {}
 
     @classmethod
@@ -99,6 +131,13 @@ class RecorderConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> dict[str, type[ConfigSubentryFlow]]:
         """Return what can be added to a recorder."""
         return {SUBENTRY_CAMERA: CameraSubentryFlow}
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
+        """Return the flow of a recorder's options."""
+        return RecorderOptionsFlow()
 
     @override
     async def async_step_user(
@@ -187,8 +226,133 @@ class RecorderConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reauth(
         self, entry_data: Mapping[str, Any]
     ) -> ConfigFlowResult:
-        """Begin with new keys: S3 refuses those that it was set up with."""
+        """Begin with what is refused: S3's keys, or a camera's password."""
+        if CONF_CAMERA_ID in entry_data:
+            self._camera_id = entry_data[CONF_CAMERA_ID]
+            return await self.async_step_reauth_camera()
         return await self.async_step_reauth_confirm()
+
+    async def async_step_reauth_camera(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for a camera's new password and try it, once for each time entered."""
+        entry = self._get_reauth_entry()
+        camera = entry.subentries.get(self._camera_id)
+        login = None if camera is None else device_login(camera.data)
+        if camera is None or login is None:
+            return self.async_abort(reason="camera_gone")
+        self._begin_checks()
+        if user_input is not None:
+            new = replace(
+                login,
+                username=user_input[CONF_RTSP_USERNAME].strip(),
+                password=user_input[CONF_RTSP_PASSWORD],
+            )
+            try:
+                engine = self._engine()
+                await engine.run(engine.devices.look(new))
+            except RecorderError as err:
+                field = FIELD_OF_DEVICE_ERROR.get(err.key, "base")
+                self._errors["base" if field == CONF_HOST else field] = err.key
+                self._placeholders.update(error_placeholders(err))
+            else:
+                for one in list(entry.subentries.values()):
+                    if device_login(one.data) == login:
+                        self.hass.config_entries.async_update_subentry(
+                            entry,
+                            one,
+                            data={
+                                **one.data,
+                                CONF_RTSP_USERNAME: new.username,
+                                CONF_RTSP_PASSWORD: new.password,
+                            },
+                        )
+                return self.async_abort(reason="reauth_successful")
+        self._placeholders |= {"camera": camera.title, "host": login.host}
+        return self._form(
+            "reauth_camera",
+            DEVICE_PASSWORD_FORM,
+            user_input,
+            {CONF_RTSP_USERNAME: login.username},
+        )
+
+    @override
+    async def async_step_integration_discovery(
+        self, discovery_info: DiscoveryInfoType
+    ) -> ConfigFlowResult:
+        """Offer a camera that has answered in the network."""
+        entry = self.hass.config_entries.async_get_entry(discovery_info["entry_id"])
+        mac: str = discovery_info["mac"]
+        await self._async_begin_camera(
+            entry, discovery_info["serial"], format_mac(mac) if mac else ""
+        )
+        self._host = discovery_info["host"]
+        self._http_port = discovery_info["http_port"]
+        self.context["title_placeholders"] = {
+            "name": " ".join(
+                filter(None, (discovery_info["model"], discovery_info["serial"]))
+            )
+            or self._host
+        }
+        result: ConfigFlowResult = await self.async_step_device()
+        return result
+
+    @override
+    async def async_step_dhcp(
+        self, discovery_info: DhcpServiceInfo
+    ) -> ConfigFlowResult:
+        """Follow a camera that has got another address, or offer a new one."""
+        mac = format_mac(discovery_info.macaddress)
+        loaded = self.hass.config_entries.async_loaded_entries(DOMAIN)
+        for entry in loaded:
+            cameras = known_cameras(entry.subentries.values(), "", mac)
+            if cameras:
+                if cameras[0].data[CONF_HOST] != discovery_info.ip:
+                    await async_follow(entry.runtime_data, cameras, discovery_info.ip)
+                return self.async_abort(reason="already_configured")
+        await self._async_begin_camera(next(iter(loaded), None), "", mac)
+        self._host = discovery_info.ip
+        self.context["title_placeholders"] = {
+            "name": f"{discovery_info.hostname or mac} ({self._host})"
+        }
+        result: ConfigFlowResult = await self.async_step_device()
+        return result
+
+    async def _async_begin_camera(
+        self, entry: ConfigEntry | None, serial: str, mac: str
+    ) -> None:
+        """Remember which recorder gets a camera, and ask for each camera once."""
+        if entry is None:
+            raise AbortFlow("no_recorder")
+        self._recorder_id = entry.entry_id
+        await self.async_set_unique_id(mac or serial)
+        self._abort_if_unique_id_configured()
+        if known_cameras(entry.subentries.values(), serial, mac):
+            raise AbortFlow("already_configured")
+
+    @override
+    def _flow(self) -> RecorderConfigFlow:
+        return self
+
+    @override
+    def _recorder(self) -> RecorderEntry:
+        entry_id = self._recorder_id or self.context.get("entry_id", "")
+        entry: RecorderEntry = self.hass.config_entries.async_get_known_entry(entry_id)
+        return entry
+
+    @override
+    def _add(self, cameras: list[NewCamera]) -> ConfigFlowResult:
+        for camera in cameras:
+            self.hass.config_entries.async_add_subentry(
+                self._recorder(), camera.subentry()
+            )
+        return self.async_abort(
+            reason="cameras_added",
+            description_placeholders={
+                "cameras": ", ".join(camera.title for camera in cameras),
+                "recorder": self._recorder().title,
+            },
+        )
 
     async def async_step_reauth_confirm(
         self, user_input: dict[str, Any] | None = None
@@ -289,6 +453,7 @@ class RecorderConfigFlow(ConfigFlow, domain=DOMAIN):
                 self._errors[CONF_PASSIVE_PORTS] = "passive_ports_contain_port"
             elif implicit_port is not None and first <= implicit_port <= last:
                 self._errors[CONF_PASSIVE_PORTS] = "passive_ports_contain_implicit_port"
+            self._check_sftp_port(data, range(first, last + 1))
         for entry in self._other_entries():
             if _uses(entry, port):
                 self._errors[CONF_FTPS_PORT] = "port_of_other_recorder"
@@ -298,7 +463,19 @@ class RecorderConfigFlow(ConfigFlow, domain=DOMAIN):
         if not self._errors:
             await self._async_probe_port(address, port)
         if not self._errors and implicit_port is not None:
-            await self._async_probe_implicit_port(address, implicit_port)
+            await self._async_probe_second_port(
+                address,
+                implicit_port,
+                taken="implicit_port_in_use",
+                not_permitted="implicit_port_not_permitted",
+            )
+        if not self._errors and (sftp := sftp_port(data)) is not None:
+            await self._async_probe_second_port(
+                address,
+                sftp,
+                taken="sftp_port_in_use",
+                not_permitted="sftp_port_not_permitted",
+            )
 
     async def _async_probe_port(self, address: str, port: int) -> None:
         """Check that the port is free, unless this recorder itself listens there."""
@@ -313,16 +490,30 @@ class RecorderConfigFlow(ConfigFlow, domain=DOMAIN):
         except AddressNotHereError:
             self._errors["base"] = "address_not_here"
 
-    async def _async_probe_implicit_port(self, address: str, port: int) -> None:
-        """Check the same of the second port; the address is known to be here."""
+    def _check_sftp_port(self, data: Mapping[str, Any], passive_ports: range) -> None:
+        """Check that nothing else of a recorder uses the port of SFTP."""
+        port = sftp_port(data)
+        if port is None:
+            return
+        if port in passive_ports:
+            self._errors[CONF_PASSIVE_PORTS] = "passive_ports_contain_sftp_port"
+        elif port in (data[CONF_FTPS_PORT], data.get(CONF_IMPLICIT_PORT)):
+            self._errors["base"] = "sftp_port_is_port"
+        elif any(_uses(entry, port) for entry in self._other_entries()):
+            self._errors["base"] = "sftp_port_of_other_recorder"
+
+    async def _async_probe_second_port(
+        self, address: str, port: int, *, taken: str, not_permitted: str
+    ) -> None:
+        """Check the same of another port; the address is known to be here."""
         if self._listens_on(port):
             return
         try:
             await self.hass.async_add_executor_job(check_port, address, port)
         except PortTakenError:
-            self._errors["base"] = "implicit_port_in_use"
+            self._errors["base"] = taken
         except PortNotPermittedError:
-            self._errors["base"] = "implicit_port_not_permitted"
+            self._errors["base"] = not_permitted
 
     async def _async_check_s3(self, s3: Mapping[str, Any]) -> None:
         """Write, read and delete an object in the bucket."""
@@ -347,6 +538,7 @@ class RecorderConfigFlow(ConfigFlow, domain=DOMAIN):
             in (
                 self._current()[CONF_FTPS_PORT],
                 self._current().get(CONF_IMPLICIT_PORT),
+                sftp_port(self._current()),
             )
         )
 
@@ -418,7 +610,12 @@ def _uses(entry: ConfigEntry, port: int) -> bool:
     """Return True for a port that a recorder has, or may take for a transfer."""
     first, last = parse_passive_ports(entry.data[CONF_PASSIVE_PORTS])
     return (
-        port in (entry.data[CONF_FTPS_PORT], entry.data.get(CONF_IMPLICIT_PORT))
+        port
+        in (
+            entry.data[CONF_FTPS_PORT],
+            entry.data.get(CONF_IMPLICIT_PORT),
+            sftp_port(entry.data),
+        )
         or first <= port <= last
     )
 

@@ -1,25 +1,42 @@
 """Between the engine's thread and Home Assistant's entities."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.components.persistent_notification import (
+    async_create as async_create_notification,
+)
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    ConfigEntry,
+    ConfigFlowContext,
+    ConfigSubentry,
+)
+from homeassistant.const import CONF_HOST
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from .const import (
+    CONF_CAMERA_ID,
     CONF_FOLDER,
+    CONF_MAC,
     DOMAIN,
     EVENT_DETECTION,
+    EVENT_DETECTION_PICTURE,
+    EVENT_JOB,
+    EVENT_RESTORE_READY,
     LOGGER,
     SUBENTRY_CAMERA,
 )
-from .errors import OffsiteAuthError
+from .device import FoundDevice
+from .errors import DeviceAuthError, OffsiteAuthError
 from .issues import RecorderIssues
 from .media_id import CaptureId
-from .model import Capture, CaptureKind, Detection, RecorderStatus
+from .model import Capture, CaptureKind, Detection, DeviceStatus, JobEnd, RecorderStatus
+from .playback import Playbacks
+from .translated import async_common_text
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -51,18 +68,30 @@ class RecorderCoordinator(DataUpdateCoordinator[RecorderStatus]):
             camera.subentry_id: camera
             for camera in entry.get_subentries_of_type(SUBENTRY_CAMERA)
         }
+        self.playbacks = Playbacks(entry.entry_id)
         self.issues = RecorderIssues(hass, entry, self.cameras)
         self._detection_listeners: dict[str, list[Listener[Detection]]] = {}
+        self.found: list[FoundDevice] = []
+        self._goes_on_listeners: dict[str, list[Listener[Detection]]] = {}
+        self._picture_listeners: dict[str, list[Listener[Detection]]] = {}
         self._capture_listeners: dict[str, list[Listener[Capture]]] = {}
         self._last_snapshots: dict[str, Capture | None] = {}
         # A camera may deliver before its entities exist: what it sends waits here.
         self._held: list[Callable[[], None]] | None = []
 
-    # The engine calls these three on its own thread.
+    # The engine calls these on its own thread.
 
     def on_detection(self, detection: Detection) -> None:
         """Take a detection over to Home Assistant's loop."""
         self._hop(partial(self._async_detection, detection))
+
+    def on_detection_goes_on(self, detection: Detection) -> None:
+        """Take over that something is not over yet."""
+        self._hop(partial(self._async_goes_on, detection))
+
+    def on_detection_picture(self, detection: Detection) -> None:
+        """Take over that a detection has got its picture."""
+        self._hop(partial(self._async_picture, detection))
 
     def on_capture(self, capture: Capture) -> None:
         """Take a stored capture over to Home Assistant's loop."""
@@ -71,6 +100,10 @@ class RecorderCoordinator(DataUpdateCoordinator[RecorderStatus]):
     def on_status(self, status: RecorderStatus) -> None:
         """Take the recorder's status over to Home Assistant's loop."""
         self.hass.loop.call_soon_threadsafe(self._async_status, status)
+
+    def on_job_end(self, end: JobEnd) -> None:
+        """Take the end of a job over to Home Assistant's loop."""
+        self._hop(partial(self._async_job_end, end))
 
     @callback
     def async_release(self) -> None:
@@ -85,6 +118,42 @@ class RecorderCoordinator(DataUpdateCoordinator[RecorderStatus]):
     ) -> CALLBACK_TYPE:
         """Call the listener with each detection of a camera until told otherwise."""
         return _add(self._detection_listeners.setdefault(camera_id, []), listener)
+
+    @callback
+    def async_listen_goes_on(
+        self, camera_id: str, listener: Listener[Detection]
+    ) -> CALLBACK_TYPE:
+        """Call the listener each time a device says that a detection is not over."""
+        return _add(self._goes_on_listeners.setdefault(camera_id, []), listener)
+
+    @callback
+    def async_listen_pictures(
+        self, camera_id: str, listener: Listener[Detection]
+    ) -> CALLBACK_TYPE:
+        """Call the listener when a detection told without a file gets its first."""
+        return _add(self._picture_listeners.setdefault(camera_id, []), listener)
+
+    def connections(self, camera: ConfigSubentry) -> set[tuple[str, str]]:
+        """Return the hardware address of a camera that shares it with no other."""
+        mac = camera.data.get(CONF_MAC)
+        shared = sum(one.data.get(CONF_MAC) == mac for one in self.cameras.values())
+        return {(dr.CONNECTION_NETWORK_MAC, mac)} if mac and shared == 1 else set()
+
+    @callback
+    def async_update_firmware(self, status: RecorderStatus) -> None:
+        """Show on the camera's page which firmware its device has."""
+        registry = dr.async_get(self.hass)
+        for camera_id, known in status.devices.items():
+            device = registry.async_get_device_by_identifier(
+                (DOMAIN, camera_id), self.config_entry.entry_id
+            )
+            if device and known.firmware and device.sw_version != known.firmware:
+                registry.async_update_device(device.id, sw_version=known.firmware)
+
+    def device_status(self, camera_id: str) -> DeviceStatus:
+        """Return what is known of a camera's device."""
+        known = None if self.data is None else self.data.devices.get(camera_id)
+        return known or DeviceStatus()
 
     @callback
     def async_listen_captures(
@@ -112,8 +181,15 @@ class RecorderCoordinator(DataUpdateCoordinator[RecorderStatus]):
         """Let an address connect again. Raises NotRunningError."""
         await self.engine.run(self.engine.lift_ban(address))
 
-    def media_id(self, capture_id: str) -> str:
-        """Return the media source id of a capture."""
+    async def async_retry_uploads(self) -> None:
+        """Try again to upload what was put aside. Raises RecorderError."""
+        if self.engine.offsite is not None:
+            await self.engine.run(self.engine.offsite.retry())
+
+    def media_id(self, capture_id: str | None) -> str | None:
+        """Return the media source id of a capture, None for none."""
+        if capture_id is None:
+            return None
         return CaptureId(self.config_entry.entry_id, capture_id).media_id
 
     def _hop(self, deliver: Callable[[], None]) -> None:
@@ -136,12 +212,71 @@ class RecorderCoordinator(DataUpdateCoordinator[RecorderStatus]):
         self._async_fire(detection)
 
     @callback
+    def _async_goes_on(self, detection: Detection) -> None:
+        """Tell the camera's entities."""
+        for listener in tuple(self._goes_on_listeners.get(detection.camera_id, ())):
+            listener(detection)
+
+    @callback
+    def _async_picture(self, detection: Detection) -> None:
+        """Tell the camera's entities first, then the bus."""
+        for listener in tuple(self._picture_listeners.get(detection.camera_id, ())):
+            listener(detection)
+        self._async_fire(detection, EVENT_DETECTION_PICTURE)
+
+    @callback
     def _async_capture(self, capture: Capture) -> None:
         """Tell the camera's entities."""
         if is_picture(capture):
             self._last_snapshots[capture.camera] = capture
         for listener in tuple(self._capture_listeners.get(capture.camera, ())):
             listener(capture)
+
+    @callback
+    def _async_job_end(self, end: JobEnd) -> None:
+        """Put the end of a job on Home Assistant's event bus."""
+        self.hass.bus.async_fire(
+            EVENT_JOB,
+            {
+                "entry_id": self.config_entry.entry_id,
+                "job_id": end.id,
+                "kind": end.kind,
+                "state": end.state.value,
+                "error": end.error,
+                "result": None if end.result is None else dict(end.result),
+            },
+        )
+        if end.result is not None and end.result.get("ready"):
+            self.hass.bus.async_fire(
+                EVENT_RESTORE_READY,
+                {
+                    "entry_id": self.config_entry.entry_id,
+                    "job_id": end.id,
+                    **end.result,
+                },
+            )
+            self.config_entry.async_create_task(
+                self.hass,
+                self._async_notify_restored(end.id, end.result),
+                "restore notification",
+            )
+
+    async def _async_notify_restored(
+        self, job_id: str, result: Mapping[str, Any]
+    ) -> None:
+        """Tell the owner, who may have waited for hours."""
+        title = await async_common_text(self.hass, "restored_title")
+        message = await async_common_text(self.hass, "restored_message")
+        async_create_notification(
+            self.hass,
+            message.format(
+                camera=result["camera"],
+                date=result["date"],
+                extracted=result["extracted"],
+            ),
+            title,
+            f"{DOMAIN}_{job_id}",
+        )
 
     @callback
     def _async_status(self, status: RecorderStatus) -> None:
@@ -152,9 +287,37 @@ class RecorderCoordinator(DataUpdateCoordinator[RecorderStatus]):
         self.issues.async_status(status)
         if status.offsite_error == refused and not were_refused:
             self.async_start_reauth()
+        self.async_update_firmware(status)
+        for camera_id, device in status.devices.items():
+            if device.error == DeviceAuthError.key and camera_id in self.cameras:
+                self._async_start_camera_reauth(self.cameras[camera_id])
 
     @callback
-    def _async_fire(self, detection: Detection) -> None:
+    def _async_start_camera_reauth(self, camera: ConfigSubentry) -> None:
+        """Ask the owner for a camera's new password, once for each device."""
+        host = camera.data[CONF_HOST]
+        waiting = self.hass.config_entries.flow.async_progress_by_handler(
+            DOMAIN, match_context={"source": SOURCE_REAUTH}
+        )
+        if any(flow["context"].get("unique_id") == host for flow in waiting):
+            return
+        self.hass.async_create_task(
+            self.hass.config_entries.flow.async_init(
+                DOMAIN,
+                context=ConfigFlowContext(
+                    source=SOURCE_REAUTH,
+                    entry_id=self.config_entry.entry_id,
+                    unique_id=host,
+                    title_placeholders={"name": camera.title},
+                ),
+                data={CONF_CAMERA_ID: camera.subentry_id},
+            ),
+            "camera reauthentication",
+            eager_start=True,
+        )
+
+    @callback
+    def _async_fire(self, detection: Detection, event: str = EVENT_DETECTION) -> None:
         """Put a detection on Home Assistant's event bus."""
         entry_id = self.config_entry.entry_id
         camera = self.cameras[detection.camera_id]
@@ -162,9 +325,10 @@ class RecorderCoordinator(DataUpdateCoordinator[RecorderStatus]):
             (DOMAIN, camera.subentry_id), entry_id
         )
         self.hass.bus.async_fire(
-            EVENT_DETECTION,
+            event,
             {
                 "entry_id": entry_id,
+                "detection_id": detection.id,
                 "device_id": device.id if device else None,
                 "camera": camera.title,
                 "camera_folder": camera.data[CONF_FOLDER],
@@ -172,6 +336,7 @@ class RecorderCoordinator(DataUpdateCoordinator[RecorderStatus]):
                 "raw_type": detection.raw_type,
                 "channel": detection.channel,
                 "plate": detection.plate,
+                "region": detection.region,
                 "event_time": detection.event_time.isoformat(),
                 "arrived": detection.arrived.isoformat(),
                 "file": detection.file_name,

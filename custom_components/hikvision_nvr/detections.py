@@ -1,7 +1,11 @@
-"""Makes detections of sightings: all files of one incident are one detection."""
+"""Makes detections of sightings and device events: one for each incident.
+
+A camera tells of an incident by the files it uploads, its device by its event stream,
+and often both: whichever comes first is told, and the first file becomes its picture.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 import uuid
 
@@ -12,7 +16,9 @@ _LONGEST = timedelta(seconds=60)
 
 
 @dataclass(slots=True)
-class _Incident:
+class Incident:
+    """An incident so far. Its detection gains what was not known at first."""
+
     detection: Detection
     first_event: datetime
     last_event: datetime
@@ -21,6 +27,7 @@ class _Incident:
     def includes(
         self, event_time: datetime, arrived: datetime, window: timedelta
     ) -> bool:
+        """Tell whether something that was seen belongs to this incident."""
         # A file that is sent again, however late, tells of nothing new.
         if self.first_event <= event_time <= self.last_event:
             return True
@@ -34,10 +41,21 @@ class _Incident:
 class Detections:
     """Groups sightings per camera and type, and tells of each new detection once."""
 
-    def __init__(self, on_detection: Callable[[Detection], None]) -> None:
-        """Call ``on_detection`` for each new detection."""
+    def __init__(
+        self,
+        on_detection: Callable[[Detection], None],
+        on_goes_on: Callable[[Detection], None] = lambda _detection: None,
+        on_picture: Callable[[Detection], None] = lambda _detection: None,
+    ) -> None:
+        """Call ``on_detection`` for each new detection.
+
+        ``on_goes_on`` hears each time a device says that it is not over,
+        ``on_picture`` when one that was told without a file gets its first.
+        """
         self._on_detection = on_detection
-        self._latest: dict[tuple[str, DetectionType], _Incident] = {}
+        self._on_goes_on = on_goes_on
+        self._on_picture = on_picture
+        self._latest: dict[tuple[str, DetectionType], Incident] = {}
 
     def observe(
         self,
@@ -51,11 +69,70 @@ class Detections:
         """Return the detection that a file belongs to; None for a scheduled picture.
 
         A file belongs to an incident when it comes within the camera's burst window
-        after the incident's last file.
+        after what was last heard of the incident.
         """
         if sighting.type is None:
             return None
-        key = (camera.id, sighting.type)
+        incident, new = self._incident(
+            camera, sighting, sighting.type, arrived, file_name, capture_id
+        )
+        if not new:
+            self.add_picture(incident, file_name, capture_id, plate=sighting.plate)
+        return incident.detection
+
+    def hear(
+        self,
+        camera: Camera,
+        sighting: Sighting,
+        kind: DetectionType,
+        *,
+        arrived: datetime,
+        region: str | None,
+    ) -> tuple[Incident, bool]:
+        """Return the incident that a device event belongs to, and whether it is new."""
+        incident, new = self._incident(
+            camera, sighting, kind, arrived, None, None, region
+        )
+        if not new:
+            known = incident.detection
+            incident.detection = replace(
+                known,
+                plate=known.plate or sighting.plate,
+                region=known.region or region,
+            )
+            self._on_goes_on(incident.detection)
+        return incident, new
+
+    def add_picture(
+        self,
+        incident: Incident,
+        file_name: str,
+        capture_id: str,
+        *,
+        plate: str | None = None,
+    ) -> None:
+        """Give an incident its picture, if it has none yet."""
+        known = incident.detection
+        if known.capture_id is None:
+            incident.detection = replace(
+                known,
+                file_name=file_name,
+                capture_id=capture_id,
+                plate=known.plate or plate,
+            )
+            self._on_picture(incident.detection)
+
+    def _incident(
+        self,
+        camera: Camera,
+        sighting: Sighting,
+        kind: DetectionType,
+        arrived: datetime,
+        file_name: str | None,
+        capture_id: str | None,
+        region: str | None = None,
+    ) -> tuple[Incident, bool]:
+        key = (camera.id, kind)
         incident = self._latest.get(key)
         if incident is not None and incident.includes(
             sighting.event_time, arrived, camera.burst_window
@@ -63,11 +140,11 @@ class Detections:
             incident.first_event = min(incident.first_event, sighting.event_time)
             incident.last_event = max(incident.last_event, sighting.event_time)
             incident.last_arrival = arrived
-            return incident.detection
+            return incident, False
         detection = Detection(
             id=uuid.uuid4().hex,
             camera_id=camera.id,
-            type=sighting.type,
+            type=kind,
             raw_type=sighting.raw_type,
             channel=sighting.channel,
             plate=sighting.plate,
@@ -75,9 +152,11 @@ class Detections:
             arrived=arrived,
             file_name=file_name,
             capture_id=capture_id,
+            region=region,
         )
-        self._latest[key] = _Incident(
+        incident = Incident(
             detection, sighting.event_time, sighting.event_time, arrived
         )
+        self._latest[key] = incident
         self._on_detection(detection)
-        return detection
+        return incident, True

@@ -13,10 +13,22 @@ import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .camera_activity import CameraActivity
+from .device import Backups
+from .devices import Devices
 from .errors import NotRunningError, RecorderError
 from .intake import Intake
-from .model import Capture, Detection, EngineSettings, RecorderStatus, S3Settings
+from .jobs import JobRunner
+from .local_jobs import LocalJobs
+from .model import (
+    Capture,
+    Detection,
+    EngineSettings,
+    JobEnd,
+    RecorderStatus,
+    S3Settings,
+)
 from .receiver import Receiver
+from .recording import KIND_EXPORT, Exporter, Recording
 from .status import StatusReporter
 from .store import Store
 
@@ -36,11 +48,20 @@ class EngineListener(Protocol):
     def on_detection(self, detection: Detection) -> None:
         """Something was detected; its file is here but not yet on the disk."""
 
+    def on_detection_goes_on(self, detection: Detection) -> None:
+        """What was detected is not over, as the camera's device says."""
+
+    def on_detection_picture(self, detection: Detection) -> None:
+        """A detection that was told without a file has got its first."""
+
     def on_capture(self, capture: Capture) -> None:
         """A capture is safe on the disk."""
 
     def on_status(self, status: RecorderStatus) -> None:
         """The recorder's state has changed. At most once a second."""
+
+    def on_job_end(self, end: JobEnd) -> None:
+        """A job has ended."""
 
 
 class Engine:
@@ -62,15 +83,26 @@ class Engine:
             time_zone=settings.time_zone,
             offsite=settings.s3 is not None,
             reserve=settings.storage_reserve,
+            cameras=settings.cameras,
+            retention=settings.retention,
+            sync_interval=settings.sync_interval,
         )
         self.activity = CameraActivity(settings.cameras, self.store.changed)
+        self.recording = Recording(
+            self.store.recordings,
+            settings.cameras,
+            time_zone=settings.time_zone,
+            on_change=self.store.changed,
+        )
         self.intake = Intake(
             self.store,
             settings.cameras,
             self.activity,
             time_zone=settings.time_zone,
-            on_detection=listener.on_detection,
+            on_detection=self._on_detection,
             on_capture=listener.on_capture,
+            on_goes_on=listener.on_detection_goes_on,
+            on_picture=listener.on_detection_picture,
         )
         self.receiver = Receiver(
             settings.receiver,
@@ -79,7 +111,16 @@ class Engine:
             self.intake,
             self.store.changed,
         )
+        self.devices = Devices(
+            settings.cameras,
+            self.intake,
+            self.receiver,
+            self.activity,
+            Backups(settings.state_folder / "devices"),
+            self.store.changed,
+        )
         self.offsite: Offsite | None = None
+        self.jobs = JobRunner(self.store, listener.on_job_end)
 
     def start(self) -> None:
         """Start the thread and wait until the receiver listens (blocking).
@@ -150,6 +191,19 @@ class Engine:
 
         return Offsite(s3, self.store, self._settings.time_zone, self.intake.describe)
 
+    def _local_jobs(self) -> LocalJobs:
+        return LocalJobs(
+            self.store,
+            self._settings.storage_root,
+            self.intake.describe,
+            self._settings.time_zone,
+            None if self.offsite is None else self.offsite.proven,
+        )
+
+    def _on_detection(self, detection: Detection) -> None:
+        self.recording.detected(detection)
+        self._listener.on_detection(detection)
+
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
@@ -159,12 +213,27 @@ class Engine:
             if self.offsite is not None:
                 await self.offsite.start()
                 stack.push_async_callback(self.offsite.stop)
+                self.jobs.add_kinds(self.offsite.job_kinds())
+            self.jobs.add_kinds(self._local_jobs().kinds())
             await self.intake.start()
+            await stack.enter_async_context(
+                _background(self.store.recordings.retention.run(self.store.changed))
+            )
+            await self.recording.start()
+            stack.push_async_callback(self.recording.stop)
+            exporter = Exporter(self.store)
+            stack.callback(exporter.close)
+            self.jobs.add_kinds({KIND_EXPORT: exporter.run})
+            await self.jobs.start()
+            stack.push_async_callback(self.jobs.stop)
             reporter = StatusReporter(
                 self.store,
                 self.offsite,
                 self.receiver,
                 self.activity,
+                self.jobs,
+                self.devices.statuses,
+                self.recording.statuses,
                 self._listener.on_status,
             )
             await stack.enter_async_context(_background(reporter.run()))
@@ -174,6 +243,8 @@ class Engine:
             stack.push_async_callback(self.intake.drain)
             await self.receiver.start()
             stack.push_async_callback(self.receiver.stop)
+            stack.push_async_callback(self.devices.stop)
+            await self.devices.start()
             self._started.set()
             await self._stopping.wait()
 

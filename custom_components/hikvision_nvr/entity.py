@@ -1,14 +1,25 @@
 """What all entities of a recorder and of its cameras share."""
 
-from typing import override
+from collections.abc import Mapping
+from typing import Any, override
 
 from homeassistant.config_entries import ConfigSubentry
+from homeassistant.const import CONF_HOST
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
+from yarl import URL
 
-from .const import CONF_BRAND, CONF_FOLDER, DOMAIN
+from .const import (
+    CONF_BRAND,
+    CONF_FINGERPRINT,
+    CONF_FOLDER,
+    CONF_HTTP_PORT,
+    CONF_MODEL,
+    CONF_SERIAL,
+    DOMAIN,
+)
 from .coordinator import RecorderCoordinator
 from .model import Brand
 
@@ -22,6 +33,19 @@ MAKERS = {
     Brand.VIVOTEK: "Vivotek",
 }
 """Who made a camera, where its file names say so."""
+
+
+def web_page(camera: Mapping[str, Any]) -> str | None:
+    """Return the address of the camera's own web page, None where it is not known."""
+    if CONF_HTTP_PORT not in camera:
+        return None
+    return str(
+        URL.build(
+            scheme="https" if camera.get(CONF_FINGERPRINT) else "http",
+            host=camera[CONF_HOST],
+            port=camera[CONF_HTTP_PORT],
+        )
+    )
 
 
 class RecorderEntity(CoordinatorEntity[RecorderCoordinator]):
@@ -59,12 +83,17 @@ class CameraEntity(Entity):
         entry_id = coordinator.config_entry.entry_id
         self.coordinator = coordinator
         self._camera_id = camera.subentry_id
+        self.camera_id = camera.subentry_id
         self._folder: str = camera.data[CONF_FOLDER]
         self._attr_unique_id = f"{camera.subentry_id}_{key}"
         self._attr_device_info = DeviceInfo(
             identifiers={(DOMAIN, camera.subentry_id)},
             name=camera.title,
             manufacturer=MAKERS.get(camera.data[CONF_BRAND]),
+            model=camera.data.get(CONF_MODEL) or None,
+            serial_number=camera.data.get(CONF_SERIAL) or None,
+            configuration_url=web_page(camera.data),
+            connections=coordinator.connections(camera),
             via_device_id=dr.async_get_device_id_by_identifier(
                 coordinator.hass, (DOMAIN, entry_id), config_entry_id=entry_id
             ),

@@ -39,6 +39,7 @@ class DetectionEvent(CameraEntity, EventEntity):
     ) -> None:
         """Initialize the event entity of a camera."""
         super().__init__(coordinator, camera, "detection")
+        self._shown: str | None = None
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -49,20 +50,41 @@ class DetectionEvent(CameraEntity, EventEntity):
                 self._camera_id, self._async_detected
             )
         )
+        self.async_on_remove(
+            self.coordinator.async_listen_pictures(
+                self._camera_id, self._async_pictured
+            )
+        )
 
     @callback
     def _async_detected(self, detection: Detection) -> None:
         """Fire, with what an automation needs to show the picture."""
+        self._shown = detection.id
+        self._attr_extra_state_attributes = {}
         self._trigger_event(
             detection.type.value,
             {
                 "raw_type": detection.raw_type,
                 "channel": detection.channel,
                 "plate": detection.plate,
+                "region": detection.region,
                 "event_time": detection.event_time.isoformat(),
                 "file": detection.file_name,
                 "capture_id": detection.capture_id,
                 "media_id": self.coordinator.media_id(detection.capture_id),
             },
         )
+        self.async_write_ha_state()
+
+    @callback
+    def _async_pictured(self, detection: Detection) -> None:
+        """Show the picture of what has fired already; it does not fire again."""
+        if detection.id != self._shown:
+            return
+        self._attr_extra_state_attributes = {
+            "plate": detection.plate,
+            "file": detection.file_name,
+            "capture_id": detection.capture_id,
+            "media_id": self.coordinator.media_id(detection.capture_id),
+        }
         self.async_write_ha_state()

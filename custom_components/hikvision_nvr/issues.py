@@ -13,16 +13,26 @@ from homeassistant.util import dt as dt_util
 
 from .const import (
     CONF_BUCKET,
+    CONF_PROVISIONED,
     CONF_S3,
     CONF_SILENT_HOURS,
+    CONF_STORAGE_FOLDER,
     DEFAULT_SILENT_HOURS,
     DOMAIN,
     LOGGER,
 )
-from .errors import BucketNotFoundError, ClockSkewError, OffsiteAccessDeniedError
-from .model import Ban, RecorderStatus
+from .errors import (
+    BucketNotFoundError,
+    ClockSkewError,
+    DeviceCertificateError,
+    DeviceForbiddenError,
+    DeviceLockedError,
+    OffsiteAccessDeniedError,
+    OffsiteQuotaError,
+)
+from .model import Ban, RecorderStatus, StoragePressure
 from .receiver.certificate import expires
-from .settings import is_plain, own_certificate
+from .settings import has_old_algorithms, is_plain, own_certificate, sftp_port
 
 LOOK_INTERVAL = timedelta(minutes=5)
 CERTIFICATE_INTERVAL = timedelta(days=1)
@@ -36,8 +46,16 @@ _OFFSITE_ERRORS = (
     BucketNotFoundError.key,
     OffsiteAccessDeniedError.key,
     ClockSkewError.key,
+    OffsiteQuotaError.key,
 )
 """Those that do not pass by themselves; for refused keys there is a dialog."""
+
+_DEVICE_ERRORS = (
+    DeviceCertificateError.key,
+    DeviceForbiddenError.key,
+    DeviceLockedError.key,
+)
+"""The same of devices; for a refused password there is a dialog."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +170,17 @@ class RecorderIssues:
                         "address": camera.data[CONF_HOST],
                     },
                 )
+            if has_old_algorithms(camera.data) and sftp_port(self._entry.data):
+                yield Issue(
+                    key="old_ssh_algorithms",
+                    about=camera.subentry_id,
+                    placeholders={
+                        "camera": camera.title,
+                        "address": camera.data[CONF_HOST],
+                    },
+                )
+        if self._status is not None:
+            yield from self._wrong_with_devices(self._status)
         if self._expires is not None and self._expires - now < RENEWAL_TIME:
             yield self._certificate_expiring(now, self._expires)
         if self._status is not None:
@@ -159,6 +188,17 @@ class RecorderIssues:
             yield from map(self._banned, self._status.receiver.bans[-MOST_BANS:])
             if self._status.offsite_error in _OFFSITE_ERRORS:
                 yield self._offsite(self._status.offsite_error)
+            if self._status.storage_pressure is StoragePressure.OTHERS:
+                yield self._storage("storage_others")
+            elif self._status.storage_pressure is StoragePressure.FULL:
+                yield self._storage("storage_full", ir.IssueSeverity.ERROR)
+            if self._status.offsite_lock_missing:
+                yield self._offsite("offsite_lock_missing")
+            if self._status.uploads is not None and self._status.uploads.quarantined:
+                yield self._quarantined(self._status.uploads.quarantined)
+            yield from map(
+                self._manifest_conflict, sorted(self._status.manifest_conflicts)
+            )
 
     def _wrong_with_cameras(
         self, status: RecorderStatus, now: datetime, started: datetime
@@ -180,6 +220,32 @@ class RecorderIssues:
                     key="clock_offset_large",
                     about=camera_id,
                     placeholders={"camera": camera.title, "offset": _clock(offset)},
+                )
+
+    def _wrong_with_devices(self, status: RecorderStatus) -> Iterator[Issue]:
+        """Yield which devices cannot be asked, and which were never set up."""
+        for camera_id, device in status.devices.items():
+            camera = self._cameras[camera_id]
+            if device.error in _DEVICE_ERRORS:
+                yield Issue(
+                    key=device.error,
+                    about=camera_id,
+                    placeholders={
+                        "camera": camera.title,
+                        "host": camera.data[CONF_HOST],
+                    },
+                )
+            if (
+                device.can_deliver
+                and device.error is None
+                and CONF_PROVISIONED not in camera.data
+                and status.cameras[camera_id].last_seen is None
+            ):
+                yield Issue(
+                    key="camera_not_set_up",
+                    about=camera_id,
+                    placeholders={"camera": camera.title},
+                    data={"entry_id": self._entry.entry_id, "camera_id": camera_id},
                 )
 
     def _certificate_expiring(self, now: datetime, end: datetime) -> Issue:
@@ -207,6 +273,39 @@ class RecorderIssues:
                 "until": dt_util.as_local(ban.until).strftime("%H:%M"),
             },
             data={"entry_id": self._entry.entry_id, "address": ban.address},
+        )
+
+    def _manifest_conflict(self, folder: str) -> Issue:
+        """Return the issue of a chain that someone else has continued."""
+        return Issue(
+            key="manifest_conflict",
+            about=f"{self._entry.entry_id}_{folder}",
+            placeholders={"recorder": self._entry.title, "camera": folder},
+            severity=ir.IssueSeverity.ERROR,
+        )
+
+    def _quarantined(self, count: int) -> Issue:
+        """Return the issue of captures of which there is nothing left to send."""
+        return Issue(
+            key="uploads_quarantined",
+            about=self._entry.entry_id,
+            placeholders={"recorder": self._entry.title, "count": str(count)},
+            severity=ir.IssueSeverity.ERROR,
+            data={"entry_id": self._entry.entry_id},
+        )
+
+    def _storage(
+        self, key: str, severity: ir.IssueSeverity = ir.IssueSeverity.WARNING
+    ) -> Issue:
+        """Return the issue of a disk that has too little room."""
+        return Issue(
+            key=key,
+            about=self._entry.entry_id,
+            placeholders={
+                "recorder": self._entry.title,
+                "folder": self._entry.data[CONF_STORAGE_FOLDER],
+            },
+            severity=severity,
         )
 
     def _offsite(self, key: str) -> Issue:

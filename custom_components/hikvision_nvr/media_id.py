@@ -4,7 +4,7 @@ Each is a frozen value whose ``str()`` is its identifier; ``parse`` reads it bac
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import override
 
 from .const import DOMAIN
@@ -70,7 +70,44 @@ class CaptureId:
         return f"media-source://{DOMAIN}/{self}"
 
 
-type MediaId = RecorderId | CameraId | DayId | CaptureId
+@dataclass(frozen=True, slots=True)
+class RecordingsId:
+    """The recordings of a camera's day: hours are below it."""
+
+    entry_id: str
+    folder: str
+    day: date
+
+    @override
+    def __str__(self) -> str:
+        """Return the identifier."""
+        return f"{self.entry_id}/recordings/{self.folder}/{self.day.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True)
+class FootageId:
+    """Footage of a camera, from a time to another: aware, to the microsecond."""
+
+    entry_id: str
+    folder: str
+    start: datetime
+    end: datetime
+
+    @override
+    def __str__(self) -> str:
+        """Return the identifier."""
+        return (
+            f"{self.entry_id}/footage/{self.folder}"
+            f"/{_compact(self.start)}/{_compact(self.end)}"
+        )
+
+    @property
+    def media_id(self) -> str:
+        """Return the id that media players and automations use."""
+        return f"media-source://{DOMAIN}/{self}"
+
+
+type MediaId = RecorderId | CameraId | DayId | CaptureId | RecordingsId | FootageId
 
 
 def parse(identifier: str) -> MediaId:
@@ -84,7 +121,22 @@ def parse(identifier: str) -> MediaId:
             return DayId(entry_id, folder, date.fromisoformat(day), _offset(page))
         case [entry_id, "capture", capture_id]:
             return CaptureId(entry_id, capture_id)
+        case [entry_id, "recordings", folder, day]:
+            return RecordingsId(entry_id, folder, date.fromisoformat(day))
+        case [entry_id, "footage", folder, start, end]:
+            return FootageId(entry_id, folder, _moment(start), _moment(end))
     raise ValueError(f"Not an identifier of a recorder's media: {identifier!r}")
+
+
+def _compact(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%S.%f}Z"
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"Not a time with a zone: {text!r}")
+    return moment
 
 
 def _page(offset: int) -> str:

@@ -1,6 +1,10 @@
-"""Browse the captures: recorder → camera → day → snapshots and clips."""
+"""Browse captures and recordings: recorder → camera → day → what there is.
 
-from datetime import timedelta
+A day has its snapshots and clips, and a folder of its recordings, hour by hour.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
 from typing import override
 
 from homeassistant.components.http.auth import async_sign_path
@@ -26,12 +30,26 @@ from .files import (
     capture_url,
     mime_type,
 )
-from .media_id import CameraId, CaptureId, DayId, MediaId, RecorderId, parse
+from .media_id import (
+    CameraId,
+    CaptureId,
+    DayId,
+    FootageId,
+    MediaId,
+    RecorderId,
+    RecordingsId,
+    parse,
+)
 from .model import Capture, CaptureKind
+from .playback import Playback
+from .store.segment import Segment
 from .translated import async_common_text
 
 PAGE = 200
 """Home Assistant's media browser becomes unusable with thousands of items."""
+
+HLS = "application/x-mpegURL"
+"""The only name of HLS that Home Assistant's frontend knows; case matters."""
 
 THUMBNAIL_VALIDITY = timedelta(hours=6)
 
@@ -58,6 +76,8 @@ class RecorderMediaSource(MediaSource):
             media_id = parse(item.identifier)
         except ValueError as err:
             raise _unknown(Unresolvable, item) from err
+        if isinstance(media_id, FootageId):
+            return self._resolve_footage(media_id)
         if not isinstance(media_id, CaptureId):
             raise _unknown(Unresolvable, item)
         if (found := await async_find_capture(self.hass, media_id)) is None:
@@ -65,6 +85,14 @@ class RecorderMediaSource(MediaSource):
         if (mime := mime_type(found.capture.name)) is None:
             raise _error(Unresolvable, "media_not_playable", name=found.capture.name)
         return PlayMedia(capture_url(media_id), mime, path=found.path)
+
+    @callback
+    def _resolve_footage(self, media_id: FootageId) -> PlayMedia:
+        """Return where footage is served."""
+        if (recorder := async_loaded_recorder(self.hass, media_id.entry_id)) is None:
+            raise _error(Unresolvable, "media_recorder_not_loaded")
+        playback = Playback(media_id.folder, media_id.start, media_id.end)
+        return PlayMedia(recorder.playbacks.async_url(playback), HLS)
 
     @override
     async def async_browse_media(self, item: MediaSourceItem) -> BrowseMediaSource:
@@ -84,6 +112,8 @@ class RecorderMediaSource(MediaSource):
                 return await self._browse_days(recorder, media_id)
             case DayId():
                 return await self._browse_captures(recorder, media_id)
+            case RecordingsId():
+                return await self._browse_recordings(recorder, media_id)
         raise _unknown(BrowseError, item)
 
     @callback
@@ -105,15 +135,24 @@ class RecorderMediaSource(MediaSource):
         """Return a camera's days, newest first."""
         engine = recorder.engine
         days = await engine.run(engine.store.captures.days(media_id.folder))
+        counts: dict[date, int | None] = dict.fromkeys(
+            await engine.run(
+                engine.store.recordings.segments.days(
+                    media_id.folder, dt_util.get_default_time_zone()
+                )
+            )
+        )
+        counts.update(days)
+        all_days = sorted(counts.items(), reverse=True)
         start, end = media_id.offset, media_id.offset + PAGE
         children = [
             _folder(
                 DayId(media_id.entry_id, media_id.folder, day),
-                f"{day.isoformat()} ({count})",
+                day.isoformat() if count is None else f"{day.isoformat()} ({count})",
             )
-            for day, count in days[start:end]
+            for day, count in all_days[start:end]
         ]
-        if len(days) > end:
+        if len(all_days) > end:
             older = CameraId(media_id.entry_id, media_id.folder, end)
             children.append(
                 _folder(older, await async_common_text(self.hass, "media_older"))
@@ -146,6 +185,10 @@ class RecorderMediaSource(MediaSource):
             )
             for capture in captures[:PAGE]
         ]
+        if not media_id.offset and await self._has_footage(recorder, media_id):
+            recordings = RecordingsId(media_id.entry_id, media_id.folder, media_id.day)
+            title = await async_common_text(self.hass, "media_recordings")
+            children.insert(0, _folder(recordings, title))
         if len(captures) > PAGE:
             older = DayId(
                 media_id.entry_id,
@@ -162,6 +205,42 @@ class RecorderMediaSource(MediaSource):
             children,
         )
 
+    async def _has_footage(
+        self, recorder: RecorderCoordinator, media_id: DayId
+    ) -> bool:
+        """Return whether anything was recorded on a day."""
+        engine = recorder.engine
+        return bool(
+            await engine.run(
+                engine.store.recordings.segments.between(
+                    media_id.folder, *_bounds(media_id.day), limit=1
+                )
+            )
+        )
+
+    async def _browse_recordings(
+        self, recorder: RecorderCoordinator, media_id: RecordingsId
+    ) -> BrowseMediaSource:
+        """Return the hours of a day with what was recorded, newest first."""
+        engine = recorder.engine
+        start, end = _bounds(media_id.day)
+        segments = await engine.run(
+            engine.store.recordings.segments.between(media_id.folder, start, end)
+        )
+        text = await async_common_text(self.hass, "media_hevc")
+        children = []
+        while start < end:
+            until = min(start + timedelta(hours=1), end)
+            within = [one for one in segments if one.start < until and one.end > start]
+            for _, same in groupby(within, key=lambda segment: segment.tracks):
+                children.append(_footage(media_id, list(same), start, until, hevc=text))
+            start = until
+        return _folder(
+            media_id,
+            f"{_camera_name(recorder, media_id.folder)} {media_id.day.isoformat()}",
+            children[::-1],
+        )
+
     @callback
     def _item(
         self,
@@ -174,7 +253,7 @@ class RecorderMediaSource(MediaSource):
         media_id = CaptureId(entry_id, capture.id)
         mime = mime_type(capture.name)
         time = dt_util.as_local(capture.event_time).strftime("%H:%M:%S")
-        is_clip = capture.kind is CaptureKind.CLIP
+        is_clip = capture.kind in (CaptureKind.CLIP, CaptureKind.EXPORT)
         return BrowseMediaSource(
             domain=DOMAIN,
             identifier=str(media_id),
@@ -189,6 +268,47 @@ class RecorderMediaSource(MediaSource):
             if mime and mime.startswith("image/")
             else None,
         )
+
+
+def _bounds(day: date) -> tuple[datetime, datetime]:
+    """Return when a day begins and ends; it may have 23 or 25 hours."""
+    zone = dt_util.get_default_time_zone()
+    return (
+        datetime.combine(day, time.min, zone).astimezone(UTC),
+        datetime.combine(day + timedelta(days=1), time.min, zone).astimezone(UTC),
+    )
+
+
+def _footage(
+    day: RecordingsId,
+    segments: list[Segment],
+    start: datetime,
+    end: datetime,
+    *,
+    hevc: str,
+) -> BrowseMediaSource:
+    """Return footage that can be played as one, at most an hour."""
+    begin, until = max(start, segments[0].start), min(end, segments[-1].end)
+    recorded = sum(
+        (min(until, one.end) - max(begin, one.start)).total_seconds()
+        for one in segments
+    )
+    minutes = max(1, round(recorded / 60))
+    title = (
+        f"{dt_util.as_local(begin):%H:%M}–{dt_util.as_local(until):%H:%M}"
+        f" ({minutes} min)"
+    )
+    if not segments[0].info.video.startswith("avc1"):
+        title = f"{title} {hevc}"
+    return BrowseMediaSource(
+        domain=DOMAIN,
+        identifier=str(FootageId(day.entry_id, day.folder, begin, until)),
+        media_class=MediaClass.VIDEO,
+        media_content_type=HLS,
+        title=title,
+        can_play=True,
+        can_expand=False,
+    )
 
 
 @callback

@@ -9,7 +9,8 @@ from homeassistant.components.repairs import (
 )
 from homeassistant.core import HomeAssistant
 
-from .errors import NotRunningError
+from .device_repairs import ProvisionFlow
+from .errors import NotRunningError, RecorderError
 from .files import async_loaded_recorder
 
 
@@ -37,11 +38,38 @@ class LiftBanFlow(ConfirmRepairFlow):
         return await super().async_step_confirm(user_input)
 
 
+class RetryUploadsFlow(ConfirmRepairFlow):
+    """Tries again to upload what was put aside, once the owner confirms it."""
+
+    def __init__(self, entry_id: str) -> None:
+        """Remember whose uploads they are."""
+        self._entry_id = entry_id
+
+    @override
+    async def async_step_confirm(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Ask, then let them be tried again."""
+        if user_input is not None:
+            recorder = async_loaded_recorder(self.hass, self._entry_id)
+            if recorder is None:
+                return self.async_abort(reason="not_running")
+            try:
+                await recorder.async_retry_uploads()
+            except RecorderError:
+                return self.async_abort(reason="not_running")
+        return await super().async_step_confirm(user_input)
+
+
 async def async_create_fix_flow(
     hass: HomeAssistant,
     issue_id: str,
     data: dict[str, str | int | float | None] | None,
 ) -> RepairsFlow:
-    """Return the flow of an issue that can be fixed: a ban."""
+    """Return the flow of an issue that can be fixed."""
     assert data is not None
-    return LiftBanFlow(str(data["entry_id"]), str(data["address"]))
+    if "camera_id" in data:
+        return ProvisionFlow(str(data["entry_id"]), str(data["camera_id"]))
+    if "address" in data:
+        return LiftBanFlow(str(data["entry_id"]), str(data["address"]))
+    return RetryUploadsFlow(str(data["entry_id"]))

@@ -1,7 +1,7 @@
 """From what the owner entered to the values that the engine works with."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 import re
 from typing import Any
@@ -24,15 +24,23 @@ from .const import (
     CONF_CERTIFICATE_FILE,
     CONF_CHANNEL,
     CONF_ENDPOINT_URL,
+    CONF_EVENT_STREAM,
     CONF_EXTERNAL_ADDRESS,
+    CONF_FINGERPRINT,
     CONF_FOLDER,
     CONF_FTPS_PORT,
+    CONF_HTTP_PORT,
     CONF_IMPLICIT_PORT,
+    CONF_KEEP_CHECKSUM,
     CONF_LISTEN_ADDRESS,
+    CONF_LOCK_DAYS,
+    CONF_LOCK_MODE,
     CONF_NAME_TEMPLATE,
+    CONF_OLD_ALGORITHMS,
     CONF_PASSIVE_PORTS,
     CONF_PREFIX,
     CONF_PRIVATE_KEY_FILE,
+    CONF_PUBLIC_KEY,
     CONF_REGION,
     CONF_RTSP_PASSWORD,
     CONF_RTSP_PORT,
@@ -40,12 +48,19 @@ from .const import (
     CONF_S3,
     CONF_SECRET_ACCESS_KEY,
     CONF_SECURITY,
+    CONF_SFTP,
+    CONF_SFTP_PORT,
     CONF_STORAGE_FOLDER,
     CONF_STORAGE_RESERVE,
+    CONF_STREAM_PATH,
+    CONF_UPLOAD_LIMIT,
     CONF_UPLOAD_PASSWORD_HASH,
     CONF_UPLOAD_USERNAME,
+    CONF_UPLOAD_WORKERS,
     DEFAULT_BURST_WINDOW,
+    DEFAULT_SFTP_PORT,
     DEFAULT_STORAGE_RESERVE,
+    DEFAULT_UPLOAD_WORKERS,
     DOMAIN,
     SUBENTRY_CAMERA,
 )
@@ -54,16 +69,29 @@ from .model import (
     Brand,
     Camera,
     CertificateSettings,
+    DeviceLogin,
     EngineSettings,
+    LockMode,
     ReceiverSettings,
     S3Settings,
     Security,
+    SftpSettings,
+    UploadLimit,
 )
 from .receiver.addresses import parse_address, parse_networks
 from .recording.rtsp_url import rtsp_url
+from .recording_settings import (
+    recording_settings,
+    retention_settings,
+    sync_interval,
+)
 
 MIN_PASSIVE_PORTS = 4
 """Fewer would stall a camera that opens the next transfer before the last closes."""
+
+
+MEGABIT = 125_000
+"""Bytes."""
 
 
 def parse_passive_ports(text: str) -> tuple[int, int]:
@@ -92,7 +120,9 @@ def bound_address(camera: Mapping[str, Any]) -> str | None:
 
     Raises ValueError when there must be one and the camera's host is a name.
     """
-    if not camera.get(CONF_BIND_ADDRESS) and not is_plain(camera):
+    if not (
+        camera.get(CONF_BIND_ADDRESS) or is_plain(camera) or has_old_algorithms(camera)
+    ):
         return None
     return str(parse_address(camera[CONF_HOST]))
 
@@ -100,6 +130,18 @@ def bound_address(camera: Mapping[str, Any]) -> str | None:
 def is_plain(camera: Mapping[str, Any]) -> bool:
     """Return True for a camera that may deliver in clear."""
     return camera.get(CONF_SECURITY) == Security.PLAIN
+
+
+def has_old_algorithms(camera: Mapping[str, Any]) -> bool:
+    """Return True for a camera that may use old algorithms by SFTP."""
+    return bool(camera.get(CONF_OLD_ALGORITHMS))
+
+
+def sftp_port(recorder: Mapping[str, Any]) -> int | None:
+    """Return the port of a recorder's SFTP, None where it is off."""
+    if not recorder.get(CONF_SFTP):
+        return None
+    return int(recorder.get(CONF_SFTP_PORT, DEFAULT_SFTP_PORT))
 
 
 def state_folder(hass: HomeAssistant, entry_id: str) -> Path:
@@ -123,6 +165,9 @@ def engine_settings(
             certificate=_certificate_settings(entry.data, state, host_names),
             implicit_port=entry.data.get(CONF_IMPLICIT_PORT),
             external_address=entry.data.get(CONF_EXTERNAL_ADDRESS) or None,
+            sftp=None
+            if (port := sftp_port(entry.data)) is None
+            else SftpSettings(port=port, host_keys=state),
             allowed_networks=parse_allowed_networks(
                 entry.data.get(CONF_ALLOWED_NETWORKS, "")
             ),
@@ -130,16 +175,44 @@ def engine_settings(
         storage_reserve=(
             entry.data.get(CONF_STORAGE_RESERVE, DEFAULT_STORAGE_RESERVE) << 20
         ),
-        s3=s3_settings(s3) if (s3 := entry.data.get(CONF_S3)) else None,
+        retention=retention_settings(entry.options),
+        sync_interval=sync_interval(entry.options),
+        s3=(
+            s3_settings(s3, entry.options) if (s3 := entry.data.get(CONF_S3)) else None
+        ),
         cameras=tuple(
-            _camera(subentry)
+            engine_camera(subentry)
             for subentry in entry.get_subentries_of_type(SUBENTRY_CAMERA)
         ),
     )
 
 
-def s3_settings(data: Mapping[str, Any]) -> S3Settings:
-    """Return where a bucket is, from the values of the S3 form."""
+def parse_upload_limits(text: str) -> tuple[UploadLimit, ...]:
+    """Return how fast uploads may go: Mbit/s, all day or from times of day on.
+
+    ``20`` is a limit for the whole day, ``07:00 5, 23:00 off`` one by day and none by
+    night, nothing at all is none. Raises ValueError.
+    """
+    parts = [part.split() for part in text.split(",") if part.strip()]
+    if len(parts) == 1 and len(parts[0]) == 1:
+        parts = [["00:00", *parts[0]]]
+    limits: dict[time, UploadLimit] = {}
+    for since_text, rate_text in parts:
+        since = time.fromisoformat(since_text.zfill(5))
+        rate = 0.0 if rate_text.casefold() == "off" else float(rate_text)
+        if since in limits or since.tzinfo is not None or not 0 <= rate <= 1e6:
+            raise ValueError(f"Unusable limit: {text}")
+        limits[since] = UploadLimit(
+            since=since, bytes_per_second=round(rate * MEGABIT) or None
+        )
+    return tuple(limits.values())
+
+
+def s3_settings(
+    data: Mapping[str, Any], options: Mapping[str, Any] | None = None
+) -> S3Settings:
+    """Return where a bucket is, from the S3 form, and how to upload, from the options."""
+    options = options or {}
     return S3Settings(
         endpoint_url=data.get(CONF_ENDPOINT_URL) or None,
         region=data[CONF_REGION],
@@ -147,6 +220,11 @@ def s3_settings(data: Mapping[str, Any]) -> S3Settings:
         prefix=data.get(CONF_PREFIX, ""),
         access_key_id=data[CONF_ACCESS_KEY_ID],
         secret_access_key=data[CONF_SECRET_ACCESS_KEY],
+        workers=options.get(CONF_UPLOAD_WORKERS, DEFAULT_UPLOAD_WORKERS),
+        limits=parse_upload_limits(options.get(CONF_UPLOAD_LIMIT, "")),
+        lock_days=options.get(CONF_LOCK_DAYS, 0),
+        lock_mode=LockMode(options.get(CONF_LOCK_MODE, LockMode.GOVERNANCE)),
+        checksum=options.get(CONF_KEEP_CHECKSUM, False),
     )
 
 
@@ -161,8 +239,11 @@ def own_certificate(data: Mapping[str, Any]) -> CertificateSettings | None:
     )
 
 
-def camera_rtsp_url(subentry: ConfigSubentry) -> str:
-    """Return the address of a camera's main stream, credentials included."""
+def camera_rtsp_url(subentry: ConfigSubentry, *, stream: int = 1) -> str:
+    """Return the address of a camera's stream, credentials included.
+
+    ``stream`` 1 is the main stream, 2 the sub stream.
+    """
     data = subentry.data
     return rtsp_url(
         data[CONF_HOST],
@@ -170,6 +251,21 @@ def camera_rtsp_url(subentry: ConfigSubentry) -> str:
         data.get(CONF_RTSP_USERNAME, ""),
         data.get(CONF_RTSP_PASSWORD, ""),
         data[CONF_CHANNEL],
+        stream=stream,
+        path=data.get(CONF_STREAM_PATH, ""),
+    )
+
+
+def device_login(data: Mapping[str, Any]) -> DeviceLogin | None:
+    """Return how a camera's device is asked, None for one that only delivers."""
+    if CONF_HTTP_PORT not in data:
+        return None
+    return DeviceLogin(
+        host=data[CONF_HOST],
+        port=data[CONF_HTTP_PORT],
+        username=data.get(CONF_RTSP_USERNAME, ""),
+        password=data.get(CONF_RTSP_PASSWORD, ""),
+        fingerprint=data.get(CONF_FINGERPRINT),
     )
 
 
@@ -185,7 +281,7 @@ def _certificate_settings(
     )
 
 
-def _camera(subentry: ConfigSubentry) -> Camera:
+def engine_camera(subentry: ConfigSubentry) -> Camera:
     """Return a camera as the engine knows it."""
     data = subentry.data
     burst_window = data.get(CONF_BURST_WINDOW, DEFAULT_BURST_WINDOW)
@@ -199,6 +295,12 @@ def _camera(subentry: ConfigSubentry) -> Camera:
         security=Security(data.get(CONF_SECURITY, Security.FTPS)),
         address=bound_address(data),
         active_mode=data.get(CONF_ACTIVE_MODE, False),
+        public_key=data.get(CONF_PUBLIC_KEY) or None,
+        old_algorithms=has_old_algorithms(data),
         burst_window=timedelta(seconds=burst_window),
         name_template=data.get(CONF_NAME_TEMPLATE) or None,
+        recording=recording_settings(subentry),
+        device=device_login(data),
+        channel=data[CONF_CHANNEL],
+        event_stream=data.get(CONF_EVENT_STREAM, False),
     )

@@ -1,12 +1,14 @@
 """Tells the recorder's state when it changes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 import logging
 from typing import TYPE_CHECKING
 
 from .camera_activity import CameraActivity
-from .model import RecorderStatus
+from .jobs import JobRunner
+from .model import DeviceStatus, RecorderStatus, RecordingStatus, UploadFigures
 from .receiver import Receiver
 from .store import Store
 
@@ -30,6 +32,9 @@ class StatusReporter:
         offsite: Offsite | None,
         receiver: Receiver,
         activity: CameraActivity,
+        jobs: JobRunner,
+        devices: Callable[[], Mapping[str, DeviceStatus]],
+        recordings: Callable[[], Mapping[str, RecordingStatus]],
         report: Callable[[RecorderStatus], None],
     ) -> None:
         """Watch these rooms."""
@@ -37,6 +42,9 @@ class StatusReporter:
         self._offsite = offsite
         self._receiver = receiver
         self._activity = activity
+        self._jobs = jobs
+        self._devices = devices
+        self._recordings = recordings
         self._report = report
         self._changed = asyncio.Event()
         store.on_change(self._changed.set)
@@ -74,6 +82,25 @@ class StatusReporter:
             uploads_today=store.uploads_today,
             receiver=self._receiver.status(),
             cameras=self._activity.statuses(),
+            devices=self._devices(),
+            storage_pressure=store.recordings.retention.pressure,
+            recording_days=store.recordings.retention.days_that_fit,
+            recordings=self._recordings(),
+            job=self._jobs.status(),
+            uploads=None if offsite is None else await self._upload_figures(offsite),
+            bucket=await store.bucket.totals(),
+            manifests=await store.manifests.heads(),
+            manifest_conflicts=(
+                frozenset() if offsite is None else offsite.manifest_conflicts
+            ),
+            offsite_lock_missing=offsite is not None and offsite.lock_missing,
+        )
+
+    async def _upload_figures(self, offsite: Offsite) -> UploadFigures:
+        return replace(
+            await self._store.upload_meter.figures(),
+            failures=offsite.failures,
+            quarantined=await self._store.uploads.quarantined(),
         )
 
     def _offsite_error(self) -> str | None:

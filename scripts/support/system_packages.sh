@@ -6,6 +6,7 @@
 #   optional_system_packages GROUP...   the same, but go on after saying it (returns 1)
 #   install_debian_packages PACKAGE...  for a benchmark that brings a peer; returns 1 without root
 #   install_peer NAME REQUIREMENT...    PyPI packages into a folder of their own; prints the folder
+#   unpack_peer NAME PACKAGE...         the same of Debian packages, which are not installed
 #
 # A group asks for capabilities, not for package names: a machine that has a tool
 # from elsewhere is left alone. check_GROUP succeeds when the group's tools work,
@@ -68,10 +69,17 @@ check_e2e() {
       \( -name '*.ttf' -o -name '*.otf' \) 2>/dev/null | head -n 1)" ]
 }
 
-why_clients="curl, lftp and busybox, the FTP clients that the receiver's tests use"
-packages_clients="curl lftp busybox"
+why_clients="curl, lftp, busybox and OpenSSH's client, which the receiver's tests deliver with"
+packages_clients="curl lftp busybox openssh-client"
 brew_clients="curl lftp"
-check_clients() { have curl && have lftp && have busybox; }
+check_clients() { have curl && have lftp && have busybox && have sftp; }
+
+why_ceph="Ceph with its S3 gateway, for the tests against a service that is used in production"
+packages_ceph="ceph-mon ceph-osd radosgw ceph-common"
+brew_ceph=""
+check_ceph() {
+  have ceph-mon && have ceph-osd && have radosgw && have radosgw-admin && have ceph
+}
 
 # Prints the prefix that makes a command run as root; fails where there is none.
 root_prefix() {
@@ -173,6 +181,33 @@ install_peer() {
     rm -rf "$folder"
     quietly "$UV" pip install --quiet --python "$ROOT/.venv/dev/bin/python" \
       --target "$folder" "$@" || fail "the peer $name ($*) could not be installed"
+    echo "$*" >"$folder/.made-from"
+  fi
+  echo "$folder"
+}
+
+# Some packages would start a server or add a user if they were installed.
+unpack_peer() {
+  local name="$1" folder packages package
+  shift
+  folder="$ROOT/.tools/peers/$name"
+  if [ "$(cat "$folder/.made-from" 2>/dev/null)" != "$*" ]; then
+    have apt-get && have dpkg-deb || return 1
+    say "Fetching the peer $name" >&2
+    packages="$folder.packages"
+    rm -rf "$folder" "$packages"
+    mkdir -p "$folder" "$packages"
+    (
+      cd "$packages" || exit 1
+      download() { apt-get -o APT::Sandbox::User="$(id -un)" download "$@"; }
+      # A fresh machine knows no packages yet.
+      download "$@" >/dev/null 2>&1 ||
+        { quietly apt-get update --quiet >&2 && quietly download "$@" >&2; }
+    ) || return 1
+    for package in "$packages"/*.deb; do
+      dpkg-deb -x "$package" "$folder" || return 1
+    done
+    rm -rf "$packages"
     echo "$*" >"$folder/.made-from"
   fi
   echo "$folder"

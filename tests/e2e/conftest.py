@@ -42,6 +42,10 @@ def bucket(demo: Demo) -> Bucket:
     return Bucket.of(demo.endpoints["s3"])
 
 
+MAIN = {"binary_sensor": "_motion", "camera": "_camera", "image": "_last_snapshot"}
+"""Which entity of a camera is meant where it has several of a domain."""
+
+
 @dataclass(frozen=True, slots=True)
 class CameraUnderTest:
     """A camera: its entities by domain, and its side of the uploads."""
@@ -55,9 +59,11 @@ def _camera(demo: Demo, home_assistant: HomeAssistant, name: str) -> CameraUnder
     zone = home_assistant.get("/api/config").json()["time_zone"]
     prefix = name.lower().replace(" ", "_")
     entities = {
-        entity["entity_id"].partition(".")[0]: entity["entity_id"]
+        domain: entity["entity_id"]
         for entity in home_assistant.entities()
-        if entity["entity_id"].partition(".")[2].startswith(prefix)
+        for domain, _, name in (entity["entity_id"].partition("."),)
+        if name.startswith(prefix)
+        and entity["unique_id"].endswith(MAIN.get(domain, ""))
     }
     return CameraUnderTest(name, entities, Uploader.of(demo.endpoints, name, zone))
 

@@ -79,11 +79,14 @@ def test_archive(
 
     done = home_assistant.call("archive", {"camera": "Front door", "date": day})
     assert done["members"] == done["deleted"] == 3
-    assert done["verified"] is True
-    assert done["left"] == 0
-    assert done["storage_class"] == "GLACIER"
+    assert (done["archived"], done["left"]) == (1, 0)
+    (archived,) = done["days"]
+    assert archived["verified"] is True
+    assert archived["storage_class"] == "GLACIER"
+    # The pictures are still on the recorder's disk.
+    assert archived["from_disk"] == 3
     key = f"Front door/archive/{day}.tar.gz"
-    assert done["key"] == key
+    assert archived["key"] == key
     assert bucket.keys(f"Front door/{day}/") == []
     assert bucket.storage_class(key) == "GLACIER"
 

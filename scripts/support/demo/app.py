@@ -112,6 +112,7 @@ class Demo:
                     DemoCameras, self._plan, self._layout, time_zone
                 )
             ending.push_async_callback(self._stop_processes)
+            await asyncio.to_thread(self._cameras.start_devices)
             await self._home_assistant.start()
             setting_up = asyncio.create_task(self._set_up(s3.endpoint_url))
             ended = asyncio.create_task(self._home_assistant.ended())
@@ -167,7 +168,13 @@ class Demo:
         self._note_pids(self._home_assistant.pid)
         endpoints.write(
             layout.endpoints,
-            endpoints.endpoints(plan, token, s3_url, self._cameras.urls),
+            endpoints.endpoints(
+                plan,
+                token,
+                s3_url,
+                self._cameras.urls,
+                self._cameras.accounts(),
+            ),
         )
         return path
 
@@ -181,10 +188,12 @@ class Demo:
                 await integration.loaded(api, existing[0]["entry_id"])
             return
         done.unlink(missing_ok=True)
-        with step("Setting up the recorder and its cameras"):
+        assert self._cameras is not None
+        with step("Setting up the recorder, finding and setting up its cameras"):
             await integration.remove_all(api)
             entry_id = await integration.set_up(api, self._plan, s3_url)
             await integration.loaded(api, entry_id)
+            await asyncio.to_thread(self._cameras.save)
             await until("Home Assistant to save", self._is_saved, 30)
         endpoints.write(done, wanted)
 
@@ -197,7 +206,7 @@ class Demo:
         except FileNotFoundError:
             return False
         return onboarding.TOKEN_NAME in users and all(
-            camera.username in saved for camera in self._plan.cameras
+            camera.serial in saved for camera in self._plan.cameras
         )
 
     def _tell(self, path: str) -> None:
@@ -208,7 +217,8 @@ class Demo:
             if self._options.quiet
             else "detect something every 20 to 40 seconds"
         )
-        camera = self._plan.cameras[0]
+        assert self._cameras is not None
+        camera, account = self._plan.cameras[0], self._cameras.accounts()[0]
         say(f"""
 The demo runs.
 
@@ -217,7 +227,7 @@ The demo runs.
 
   The two simulated cameras {uploads}.
   Play a camera yourself, with any JPEG:
-    curl --ssl-reqd --insecure --user {camera.username}:{camera.password} \\
+    curl --ssl-reqd --insecure --user '{account["username"]}:{account["password"]}' \\
       --upload-file picture.jpg \\
       ftp://{HOST}:{self._plan.ftp_port}/{camera.address}_01_$(date +%Y%m%d%H%M%S)000_MOTION_DETECTION.jpg
 

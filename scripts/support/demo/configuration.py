@@ -108,6 +108,8 @@ def write_configuration(layout: Layout, plan: Plan, integration: Path) -> str:
         if not (layout.config / name).exists():
             (layout.config / name).write_text(f"{empty}\n")
     _write_http(layout, plan)
+    # The simulated cameras are found where they are.
+    _store(layout, "core.network", (1, 1), {"configured_adapters": ["lo"]})
     if not (layout.config / ".storage" / "onboarding").exists():
         # Only the user is left to onboard. The other steps would ask for devices,
         # weather and radio stations, which is traffic that a demo has no use for.

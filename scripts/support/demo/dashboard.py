@@ -49,6 +49,10 @@ async def provision(api: Api, plan: Plan, *, live: bool) -> str:
     return f"/{URL_PATH}"
 
 
+_MAIN = {"binary_sensor": "_motion", "camera": "_camera", "image": "_last_snapshot"}
+"""Which entity of a camera is shown where it has several of a domain."""
+
+
 def _view(found: list[dict[str, Any]], names: dict[str, str], *, live: bool) -> Card:
     """Lay out the sections."""
     cameras: dict[str, dict[str, str]] = {}
@@ -57,6 +61,8 @@ def _view(found: list[dict[str, Any]], names: dict[str, str], *, live: bool) -> 
         domain = entity["entity_id"].partition(".")[0]
         if subentry := entity["config_subentry_id"]:
             camera = cameras.setdefault(subentry, {})
+            if not entity["unique_id"].endswith(_MAIN.get(domain, "")):
+                continue
             camera[domain] = entity["entity_id"]
             if domain == "camera":
                 # The camera entity has no name of its own, only its device's.

@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .cameras import endpoint_accounts
 from .plan import (
     ACCESS_KEY_ID,
     BUCKET,
@@ -18,7 +17,13 @@ from .plan import (
 from .ports import HOST
 
 
-def endpoints(plan: Plan, token: str, s3_url: str, rtsp: list[str]) -> dict[str, Any]:
+def endpoints(
+    plan: Plan,
+    token: str,
+    s3_url: str,
+    rtsp: list[str],
+    accounts: list[dict[str, str]],
+) -> dict[str, Any]:
     """Return all addresses and accounts."""
     return {
         "ha": {
@@ -30,7 +35,7 @@ def endpoints(plan: Plan, token: str, s3_url: str, rtsp: list[str]) -> dict[str,
         "ftp": {
             "host": HOST,
             "port": plan.ftp_port,
-            "cameras": endpoint_accounts(plan),
+            "cameras": accounts,
         },
         "s3": {
             "endpoint_url": s3_url,
@@ -40,6 +45,16 @@ def endpoints(plan: Plan, token: str, s3_url: str, rtsp: list[str]) -> dict[str,
             "secret_access_key": SECRET_ACCESS_KEY,
         },
         "rtsp": rtsp,
+        "devices": [
+            {
+                "name": camera.name,
+                "serial": camera.serial,
+                "url": f"http://{HOST}:{camera.http_port}",
+                "username": camera.rtsp_username,
+                "password": camera.rtsp_password,
+            }
+            for camera in plan.cameras
+        ],
     }
 
 

@@ -14,14 +14,39 @@ SUBENTRY_FLOW = "/api/config/config_entries/subentries/flow"
 
 
 async def complete(
-    api: Api, path: str, handler: Any, answers: Answers, choices: Mapping[str, str]
+    api: Api,
+    path: str,
+    handler: Any,
+    answers: Answers,
+    choices: Mapping[str, str],
+    *,
+    subentry_id: str | None = None,
+    ends_with: str | None = None,
 ) -> dict[str, Any]:
-    """Go through a dialog to its end.
+    """Begin a dialog and go through it to its end."""
+    begin = {"handler": handler}
+    if subentry_id is not None:
+        begin["subentry_id"] = subentry_id
+    step: dict[str, Any] = await api.post(path, begin)
+    return await carry_on(api, path, step, answers, choices, ends_with=ends_with)
+
+
+async def carry_on(
+    api: Api,
+    path: str,
+    step: dict[str, Any],
+    answers: Answers,
+    choices: Mapping[str, str],
+    *,
+    ends_with: str | None = None,
+) -> dict[str, Any]:
+    """Go through a dialog that has begun to its end.
 
     ``answers`` holds field values, asked for by name in whatever step; ``choices``
-    says which way to take in the step of that name when it is a menu.
+    says which way to take in the step of that name when it is a menu. ``ends_with``
+    is the reason that it gives in the end when it makes no entry.
     """
-    step: dict[str, Any] = await api.post(path, {"handler": handler})
+    handler = step.get("handler")
     unused = set(answers)
     while step["type"] in ("form", "menu"):
         name = step["step_id"]
@@ -32,9 +57,11 @@ async def complete(
         else:
             if step.get("errors"):
                 await _refuse(api, path, step, f"{name}: {step['errors']}")
-            reply = _fill_in(step["data_schema"], answers, unused)
+            reply = _fill_in(step["data_schema"] or [], answers, unused)
         step = await api.post(f"{path}/{step['flow_id']}", reply)
-    if step["type"] != "create_entry":
+    if step["type"] != "create_entry" and (
+        ends_with is None or step.get("reason") != ends_with
+    ):
         raise DemoError(f"The set-up of {handler} ended with {step.get('reason')}")
     if unused:
         raise DemoError(f"The set-up of {handler} did not ask for {sorted(unused)}")
@@ -53,10 +80,10 @@ def _fill_in(
         elif name in answers:
             reply[name] = answers[name]
             unused.discard(name)
-        elif "default" in field:
-            reply[name] = field["default"]
         elif "suggested_value" in (field.get("description") or {}):
             reply[name] = field["description"]["suggested_value"]
+        elif "default" in field:
+            reply[name] = field["default"]
         elif field.get("required"):
             raise DemoError(f"The set-up asks for {name}, and the demo has no answer")
     return reply

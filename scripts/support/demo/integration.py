@@ -46,22 +46,50 @@ async def set_up(api: Api, plan: Plan, s3_url: str) -> str:
 
 
 async def _add_camera(api: Api, entry_id: str, camera: CameraPlan) -> None:
-    """Add one camera."""
+    """Add a camera that Home Assistant has found, and have it set up to deliver."""
+
+    async def offered() -> dict[str, Any] | None:
+        for flow in await api.command("config_entries/flow/progress"):
+            name = flow["context"].get("title_placeholders", {}).get("name", "")
+            if flow["handler"] == DOMAIN and camera.serial in name:
+                found: dict[str, Any] = await api.get(
+                    f"{flows.ENTRY_FLOW}/{flow['flow_id']}"
+                )
+                return found
+        return None
+
+    step = await until(f"{camera.name} to be found in the network", offered, 60)
+    await flows.carry_on(
+        api,
+        flows.ENTRY_FLOW,
+        step,
+        {
+            "rtsp_username": camera.rtsp_username,
+            "rtsp_password": camera.rtsp_password,
+            "rtsp_port": camera.rtsp_port,
+            "name": camera.name,
+            "event_stream": True,
+            "set_up": True,
+        },
+        {},
+        ends_with="cameras_added",
+    )
+    await loaded(api, entry_id)
+    (added,) = (
+        one
+        for one in await api.command(
+            "config_entries/subentries/list", entry_id=entry_id
+        )
+        if one["title"] == camera.name
+    )
     await flows.complete(
         api,
         flows.SUBENTRY_FLOW,
         [entry_id, "camera"],
-        {
-            "name": camera.name,
-            "host": HOST,
-            "rtsp_port": camera.rtsp_port,
-            "rtsp_username": camera.rtsp_username,
-            "rtsp_password": camera.rtsp_password,
-            "channel": camera.channel,
-            "upload_username": camera.username,
-            "upload_password": camera.password,
-        },
+        {"recording_mode": camera.recording},
         {},
+        subentry_id=added["subentry_id"],
+        ends_with="reconfigure_successful",
     )
 
 

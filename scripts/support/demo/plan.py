@@ -21,13 +21,15 @@ class CameraPlan:
     name: str
     view: str
     address: str
-    username: str
-    password: str
+    serial: str
+    mac: str
+    http_port: int
     rtsp_port: int
     rtsp_username: str
     # Awkward on purpose: each of these characters means something in a URL.
     rtsp_password: str
     channel: int = 1
+    recording: str = "continuous"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,12 @@ def make_plan(options: Options, layout: Layout) -> Plan:
     rtsp_ports = [
         ports.choose("a camera", None, port) for port in rtsp_ports or (None, None)
     ]
+    http_ports = [camera.get("http_port") for camera in last.get("cameras", [])]
+    http_ports = [
+        ports.choose("a camera", None, port) for port in http_ports or (None, None)
+    ]
+    # Demos that run side by side find each other's cameras: they must differ.
+    numbers = [f"{port:05}" for port in http_ports]
     plan = Plan(
         http_port=ports.choose(
             "Home Assistant", options.http_port, last.get("http_port"), 8123
@@ -104,8 +112,9 @@ def make_plan(options: Options, layout: Layout) -> Plan:
                 name="Front door",
                 view="front_door",
                 address="192.0.2.64",
-                username="front_door",
-                password="Fr0nt-door-7421",
+                serial=f"DS-2TD2117-6DEMO{numbers[0]}",
+                mac=f"bc:ad:28:00:{numbers[0][1:3]}:{numbers[0][3:]}",
+                http_port=http_ports[0],
                 rtsp_port=rtsp_ports[0],
                 rtsp_username="admin",
                 rtsp_password="Pa:ss@1/#",
@@ -114,11 +123,13 @@ def make_plan(options: Options, layout: Layout) -> Plan:
                 name="Driveway",
                 view="driveway",
                 address="192.0.2.65",
-                username="driveway",
-                password="Dr1veway-9035",
+                serial=f"DS-2TD2117-6DEMO{numbers[1]}",
+                mac=f"bc:ad:28:01:{numbers[1][1:3]}:{numbers[1][3:]}",
+                http_port=http_ports[1],
                 rtsp_port=rtsp_ports[1],
                 rtsp_username="admin",
                 rtsp_password="plain-password",
+                recording="detections",
             ),
         ),
     )
