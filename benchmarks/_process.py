@@ -1,6 +1,6 @@
 """Server processes: started, watched from outside, and ended by their own id."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 import json
 import os
@@ -30,8 +30,12 @@ class ServerProcess:
         command: Sequence[str],
         log: Path,
         environment: Mapping[str, str] | None = None,
+        cores: Iterable[int] = (),
     ) -> None:
-        """Start the program; its standard error goes to ``log``."""
+        """Start the program; its standard error goes to ``log``.
+
+        With ``cores`` it runs on these processor cores only, with all its children.
+        """
         self._log = log
         self._peak_sum = 0
         self._watching = threading.Event()
@@ -46,6 +50,8 @@ class ServerProcess:
                 # Ctrl-C is for the benchmark, which then ends its servers in order.
                 start_new_session=True,
             )
+        if cores:
+            os.sched_setaffinity(self.pid, cores)
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
 

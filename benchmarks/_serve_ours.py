@@ -1,45 +1,14 @@
-"""Our engine with its receiver, alone in a process, without Home Assistant."""
+"""Our receiver serving FTPS, with its store, without Home Assistant."""
 
+from operator import attrgetter
 import os
 import time
 
-# The package of an integration imports Home Assistant, its rooms do not.
-import benchmarks._without_home_assistant  # noqa: F401  # isort: skip
+from benchmarks._receiver_alone import serve  # isort: skip
 
 from benchmarks._recorder import engine_settings
-from benchmarks._serve_arguments import read_arguments, say, wait_for_end
-from custom_components.hikvision_nvr.engine import Engine
-from custom_components.hikvision_nvr.model import (
-    Capture,
-    Detection,
-    JobEnd,
-    RecorderStatus,
-)
-
-
-class _Listener:
-    """Notes when it was told of a file, by the clock that the client uses too."""
-
-    def __init__(self) -> None:
-        self.detected: dict[str, float] = {}
-
-    def on_detection(self, detection: Detection) -> None:
-        self.detected[detection.file_name] = time.monotonic()
-
-    def on_capture(self, capture: Capture) -> None:
-        pass
-
-    def on_status(self, status: RecorderStatus) -> None:
-        pass
-
-    def on_detection_goes_on(self, detection: Detection) -> None:
-        """Nothing to do: only devices tell this."""
-
-    def on_detection_picture(self, detection: Detection) -> None:
-        """Nothing to do: only devices tell of detections without a file."""
-
-    def on_job_end(self, end: JobEnd) -> None:
-        pass
+from benchmarks._serve_arguments import read_arguments, say
+from custom_components.hikvision_nvr.model import Detection
 
 
 def main() -> None:
@@ -48,22 +17,21 @@ def main() -> None:
     if not arguments.sync:
         # The peers do not sync, so a comparison needs us without it.
         os.fsync = lambda fd: None
-    listener = _Listener()
-    engine = Engine(
-        engine_settings(
-            arguments.folder,
-            cameras=arguments.cameras,
-            certificate=arguments.certificate,
-            private_key=arguments.private_key,
-            passive_ports=arguments.passive_ports,
-        ),
-        listener,
+    # By the clock that the client uses too.
+    detected: dict[str, float] = {}
+
+    def on_detection(detection: Detection) -> None:
+        detected[detection.file_name] = time.monotonic()
+
+    settings = engine_settings(
+        arguments.folder,
+        cameras=arguments.cameras,
+        certificate=arguments.certificate,
+        private_key=arguments.private_key,
+        passive_ports=arguments.passive_ports,
     )
-    engine.start()
-    say({"port": engine.receiver.port})
-    wait_for_end()
-    engine.stop()
-    say({"detected": listener.detected})
+    serve(settings, attrgetter("port"), on_detection)
+    say({"detected": detected})
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ class Server:
     environment: dict[str, str] = field(default_factory=dict)
     login: Login = field(default_factory=Login)
     sync: bool = False
+    cores: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ def serving(
             [*server.command, *arguments.command()],
             folder / "log",
             server.environment,
+            server.cores,
         ) as process:
             yield RunningServer(server, process, process.ready()["port"], data)
     finally:

@@ -260,8 +260,8 @@ def print_notes(where: Place, servers: list[Server], rounds: Rounds) -> None:
         print("  The catalogue still syncs each transaction, which the peers have not.")
     print(f"- With fsync the files are on {file_system(where.disk)}.")
     print(
-        "- Peak memory: ours is the engine without Home Assistant; vsftpd's is the"
-        " sum over its processes, shared pages counted each time."
+        "- Peak memory: ours is the receiver with its store, without Home Assistant;"
+        " vsftpd's is the sum over its processes, shared pages counted each time."
     )
     print(
         "- CPU seconds of a server include each camera's first login, for which ours"

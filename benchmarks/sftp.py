@@ -78,11 +78,32 @@ class Run:
 type Runs = dict[tuple[str, str], list[Run]]
 
 
-def servers(where: Place, key: Path) -> list[Server]:
+def share_cores() -> tuple[int, ...]:
+    """Keep this process and the clients to half of the cores; return the others.
+
+    Linux shares the processor among sessions. OpenSSH has a session of processes for
+    each connection, so beside clients on the same cores its share would be many times
+    ours, however much either has to do. Returns nothing where cores cannot be shared.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return ()
+    cores = sorted(os.sched_getaffinity(0))
+    half = len(cores) // 2
+    if not half:
+        return ()
+    os.sched_setaffinity(0, cores[:half])
+    return tuple(cores[half:])
+
+
+def servers(where: Place, key: Path, cores: tuple[int, ...]) -> list[Server]:
     """Return ours, and OpenSSH's where sftp.sh has found it."""
     public_key = str(key.with_suffix(".pub"))
     found = [
-        Server(name=OURS, command=tuple(python_command("_serve_sftp", public_key)))
+        Server(
+            name=OURS,
+            command=tuple(python_command("_serve_sftp", public_key)),
+            cores=cores,
+        )
     ]
     packages = os.environ.get("BENCH_OPENSSH")
     if packages:
@@ -94,6 +115,7 @@ def servers(where: Place, key: Path) -> list[Server]:
                 name=PEER,
                 command=tuple(python_command("_serve_openssh", packages, public_key)),
                 login=Login(user, folder="{folder}"),
+                cores=cores,
             )
         )
     return found
@@ -124,7 +146,7 @@ def measure(server: Server, load: SftpLoad, where: Place, key: Path) -> Run:
 def run_rounds(form: Form, where: Place, key: Path) -> Runs:
     """Measure all servers under all loads."""
     runs: Runs = defaultdict(list)
-    found = servers(where, key)
+    found = servers(where, key, share_cores())
     with_sync = replace(found[0], name=OURS_WITH_SYNC, sync=True)
     for number in range(form.rounds):
         for row, load in form.loads().items():
@@ -176,6 +198,7 @@ def print_rates(runs: Runs, form: Form) -> None:
 
 def print_notes(where: Place, runs: Runs) -> None:
     """Print what a reader must know to believe the figures."""
+    print("- Servers and clients each have half of the cores, where that can be set.")
     print(f"- {CIPHER}, Ed25519 host keys, login with an Ed25519 key.")
     print(
         '- "Any cipher": what the client likes best of what the server has, which is'

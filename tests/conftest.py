@@ -56,6 +56,8 @@ async def engines(home: HomeAssistant) -> AsyncIterator[list[FakeEngine]]:
         ),
     ):
         yield made
+        # A flow may have left a reload under way.
+        await home.async_block_till_done()
         for entry in home.config_entries.async_entries("hikvision_nvr"):
             if entry.state is ConfigEntryState.LOADED:
                 assert await home.config_entries.async_unload(entry.entry_id)

@@ -101,6 +101,8 @@ async def test_a_camera_is_added_and_delivers_after_the_reload(
         "keep_local_days": 0,
         "keep_offsite_days": 0,
         "keep_archives_days": 0,
+        "public_key": "",
+        "old_algorithms": False,
         "upload_username": "back-yard",
     }
     assert reload_done().settings.cameras[-1] == Camera(
@@ -450,6 +452,8 @@ async def test_a_changed_camera_keeps_what_is_special_about_it(
         "keep_local_days": 7,
         "keep_offsite_days": 30,
         "keep_archives_days": 365,
+        "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFBFYLB9jHJ0zEsCHi8H/hyRgqFnCWwXvkzLjDBWVSNQ",
+        "old_algorithms": True,
     }
     flow = await entry.start_subentry_reconfigure_flow(home, "camera-front-door")
     assert flow["description_placeholders"]["protocol"] == FTPS

@@ -101,6 +101,8 @@ async def test_a_recorder_that_keeps_everything_here(
         "allowed_networks": "\n".join(PRIVATE_NETWORKS),
         "storage_reserve": 256,
         "discovery_interval": 60,
+        "sftp": False,
+        "sftp_port": 2222,
     }
     assert storage.is_dir()
     assert engines[0].settings.receiver.allowed_networks == PRIVATE_NETWORKS
@@ -534,6 +536,7 @@ async def test_reconfigure_shows_and_keeps_what_is_special_about_the_network(
         "allowed_networks": "192.168.1.0/24",
         "storage_reserve": 1024,
         "discovery_interval": 300,
+        "sftp_port": free_port(),
     }
     entry = recorder_entry(tmp_path, s3=None, ftps_port=free_port(), **advanced)
     entry.add_to_hass(home)

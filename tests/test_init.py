@@ -24,6 +24,7 @@ from custom_components.hikvision_nvr.model import (
     EngineSettings,
     ReceiverSettings,
     RecorderStatus,
+    RecordingSettings,
     S3Settings,
 )
 
@@ -36,6 +37,8 @@ from .recorder import (
     camera_subentry,
     recorder_entry,
 )
+
+RTSP_URL = "rtsp://viewer:s3cret%2Fpass@192.0.2.11:554/Streaming/Channels/101"
 
 
 async def test_the_engine_gets_what_the_owner_entered(
@@ -68,6 +71,7 @@ async def test_the_engine_gets_what_the_owner_entered(
                 brand=Brand.AUTO,
                 username="front-door",
                 password_hash="scrypt$hash-of-front-door",
+                recording=RecordingSettings(url=RTSP_URL),
             ),
             Camera(
                 id="camera-garden",
@@ -76,6 +80,7 @@ async def test_the_engine_gets_what_the_owner_entered(
                 brand=Brand.AUTO,
                 username="garden",
                 password_hash="scrypt$hash-of-garden",
+                recording=RecordingSettings(url=RTSP_URL),
             ),
         ),
     )

@@ -114,6 +114,7 @@ async def test_an_answer_is_read_however_it_comes(
         OK + f"content-length: {MOST_BODY + 1}\r\n\r\n".encode(),
         OK + b"x: " + b"y" * (1 << 17),
         OK + b"transfer-encoding: chunked\r\n\r\nzz\r\n",
+        OK + b"transfer-encoding: chunked\r\n\r\n-ff\r\n",
         OK + b"content-length: 5\r\n\r\nhel",
         OK,
         b"",

@@ -70,7 +70,8 @@ async def record(folder: Path, clip: Path, number: int) -> None:
             # What was said here was fed before.
             print(frame // 25, flush=True)
             await asyncio.sleep(0)
-            while store.recordings.writer.queued("front") > 1 << 20:
+            # As a camera's minutes leave the writer all the time that it needs.
+            while store.recordings.writer.queued("front"):
                 time.sleep(0.001)
             time.sleep(0.001)
 

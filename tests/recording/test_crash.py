@@ -81,8 +81,8 @@ async def test_killed_at_any_moment(clips: Any, tmp_path: Path) -> None:
         until = 0.0
         if last is not None:
             until = last.timestamp() - WALL - number * ROUND
-        # The open fragment is two seconds; what waited in memory is not much more.
-        assert until >= fed - 2 - 10, (until, fed)
+        # The open fragment is two seconds, and one may be on its way to the disk.
+        assert until >= fed - 2 - 2, (until, fed)
     for file in segment_files(root)[-3:]:
         decode(file)
 

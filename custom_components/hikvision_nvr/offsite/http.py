@@ -363,6 +363,8 @@ class _Parser:
     def _unchunked(self) -> Answer | None:
         while (end := self._buffer.find(b"\r\n")) >= 0:
             size = int(bytes(self._buffer[:end]).partition(b";")[0], 16)
+            if size < 0:
+                raise ValueError("no chunk")
             if size == 0:
                 if self._buffer.find(b"\r\n\r\n", end) < 0:
                     return None

@@ -174,8 +174,7 @@ class ReceiverThread:
 
     async def _stored(self, name: str) -> bytes | None:
         # What the camera believes is stored under a name must be what is stored.
-        server = self._receiver._servers[0]
-        tree = server._services.trees[suite.USER]
+        tree = self._receiver._trees[suite.USER]
         file = tree.file(tree.resolve(Path("/"), name))
         if file is None or file.capture_id is None:
             return None
