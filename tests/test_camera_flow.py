@@ -20,7 +20,12 @@ from pytest_homeassistant_custom_component.common import (
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components import hikvision_nvr
-from custom_components.hikvision_nvr.model import Brand, Camera, Security
+from custom_components.hikvision_nvr.model import (
+    Brand,
+    Camera,
+    RecordingSettings,
+    Security,
+)
 from custom_components.hikvision_nvr.receiver.file_names.template import Reason
 from custom_components.hikvision_nvr.receiver.passwords import verify_password
 
@@ -112,6 +117,9 @@ async def test_a_camera_is_added_and_delivers_after_the_reload(
         brand=Brand.HIKVISION,
         username="back-yard",
         password_hash=password_hash,
+        recording=RecordingSettings(
+            url="rtsp://viewer:%20s3cret%20@192.0.2.20:554/Streaming/Channels/101"
+        ),
     )
     assert home.states.get("camera.back_yard")
 

@@ -38,7 +38,7 @@ from .recorder import (
     recorder_entry,
 )
 
-RTSP_URL = "rtsp://viewer:s3cret%2Fpass@192.0.2.11:554/Streaming/Channels/101"
+RTSP_URL = "rtsp://viewer:s3cret%2Fpass@192.0.2.{}:554/Streaming/Channels/101"
 
 
 async def test_the_engine_gets_what_the_owner_entered(
@@ -71,7 +71,7 @@ async def test_the_engine_gets_what_the_owner_entered(
                 brand=Brand.AUTO,
                 username="front-door",
                 password_hash="scrypt$hash-of-front-door",
-                recording=RecordingSettings(url=RTSP_URL),
+                recording=RecordingSettings(url=RTSP_URL.format(11)),
             ),
             Camera(
                 id="camera-garden",
@@ -80,7 +80,7 @@ async def test_the_engine_gets_what_the_owner_entered(
                 brand=Brand.AUTO,
                 username="garden",
                 password_hash="scrypt$hash-of-garden",
-                recording=RecordingSettings(url=RTSP_URL),
+                recording=RecordingSettings(url=RTSP_URL.format(12)),
             ),
         ),
     )
