@@ -61,7 +61,7 @@ def test_recording_is_switched_browsed_played_and_exported(
     demo: Demo, home_assistant: HomeAssistant, front_door: CameraUnderTest
 ) -> None:
     """Three segments with gaps between them play as one, in Home Assistant's own page."""
-    camera, switch = front_door.entities["camera"], front_door.entities["switch"]
+    camera, switch = front_door.entities["camera"], "switch.front_door_recording"
     _switch(home_assistant, switch, "on")
     for _ in range(2):
         home_assistant.wait_for_state(camera, "recording")
@@ -124,8 +124,9 @@ def test_a_detection_is_recorded_with_what_came_before_it(
         for line in playlist.splitlines()
         if line.startswith("#EXT-X-PROGRAM-DATE-TIME")
     ]
-    before = detected - times[-1]
-    assert timedelta(seconds=2) < before < timedelta(seconds=12)
+    # What the camera's device tells meanwhile may be recorded after it.
+    shortest, longest = timedelta(seconds=2), timedelta(seconds=12)
+    assert any(shortest < detected - begin < longest for begin in times), times
 
 
 def _log_in(page: Page, demo: Demo) -> None:
