@@ -6,20 +6,14 @@ does; the user and the folder that it needs for that exist in its own view of th
 system only.
 """
 
-import ctypes
 import os
 from pathlib import Path
-import signal
-import socket
 import subprocess
 import sys
-import threading
 
 from benchmarks._accounts import HOST
-from benchmarks._serve_arguments import read_arguments, say, wait_for_end
-
-_PR_SET_CHILD_SUBREAPER = 36
-"""Of prctl(2): children of a session that has ended become ours, and so their cost."""
+from benchmarks._foreign_server import free_port, serve
+from benchmarks._serve_arguments import read_arguments
 
 _AS_ROOT = """
 set -eu
@@ -73,35 +67,15 @@ def main() -> None:
     """Serve until the benchmark has enough."""
     packages, public_key = Path(sys.argv.pop(1)), Path(sys.argv.pop(1))
     arguments = read_arguments()
-    with socket.create_server((HOST, 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     configuration = _configuration(arguments.folder, packages, public_key, port)
     libraries = next(packages.rglob("libwrap.so.0")).parent
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    command = _command(arguments.folder, packages, configuration)
-    process = os.posix_spawnp(
-        command[0], command, os.environ | {"LD_LIBRARY_PATH": str(libraries)}
+    serve(
+        "OpenSSH's server",
+        _command(arguments.folder, packages, configuration),
+        os.environ | {"LD_LIBRARY_PATH": str(libraries)},
+        port,
     )
-    ended = threading.Event()
-    threading.Thread(target=_reap, args=(process, ended), daemon=True).start()
-    while not ended.wait(0.05):
-        with socket.socket() as probe:
-            if probe.connect_ex((HOST, port)) == 0:
-                break
-    else:
-        sys.exit("OpenSSH's server ended at once")
-    say({"port": port})
-    wait_for_end()
-    if not ended.is_set():
-        os.kill(process, signal.SIGTERM)
-        ended.wait(5)
-
-
-def _reap(process: int, ended: threading.Event) -> None:
-    """Wait for the server, and for the children that it leaves to others."""
-    while os.waitpid(-1, 0)[0] != process:
-        pass
-    ended.set()
 
 
 if __name__ == "__main__":

@@ -4,24 +4,16 @@ The cameras log in as its anonymous user, who may upload here: that needs no acc
 and no PAM file on this machine, and is less work for vsftpd than a real login.
 """
 
-import ctypes
 import os
 import pwd
-import signal
-import socket
 import sys
-import threading
 
 from benchmarks._accounts import HOST
+from benchmarks._foreign_server import free_port, serve
 from benchmarks._serve_arguments import (
     ServeArguments,
     read_arguments,
-    say,
-    wait_for_end,
 )
-
-_PR_SET_CHILD_SUBREAPER = 36
-"""Of prctl(2): children of a session that has ended become ours, and so their cost."""
 
 _NOBODY = "nobody"
 _UPLOADERS = (_NOBODY, "daemon", "bin")
@@ -81,33 +73,11 @@ def main() -> None:
     """Serve until the benchmark has enough."""
     binary = sys.argv.pop(1)
     arguments = read_arguments()
-    with socket.create_server((HOST, 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     file = arguments.folder / "vsftpd.conf"
     settings = _configuration(arguments, port)
     file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    process = os.posix_spawn(binary, [binary, str(file)], os.environ)
-    ended = threading.Event()
-    threading.Thread(target=_reap, args=(process, ended), daemon=True).start()
-    while not ended.wait(0.05):
-        with socket.socket() as probe:
-            if probe.connect_ex((HOST, port)) == 0:
-                break
-    else:
-        sys.exit("vsftpd ended at once")
-    say({"port": port})
-    wait_for_end()
-    if not ended.is_set():
-        os.kill(process, signal.SIGTERM)
-        ended.wait(5)
-
-
-def _reap(process: int, ended: threading.Event) -> None:
-    """Wait for vsftpd, and for the children that it leaves to others."""
-    while os.waitpid(-1, 0)[0] != process:
-        pass
-    ended.set()
+    serve("vsftpd", [binary, str(file)], os.environ, port)
 
 
 if __name__ == "__main__":

@@ -97,11 +97,11 @@ class MotionBinarySensor(CameraEntity, BinarySensorEntity):
         await super().async_added_to_hass()
         self.async_on_remove(
             self.coordinator.async_listen_detections(
-                self._camera_id, self._async_detected
+                self.camera_id, self._async_detected
             )
         )
         self.async_on_remove(
-            self.coordinator.async_listen_goes_on(self._camera_id, self._async_detected)
+            self.coordinator.async_listen_goes_on(self.camera_id, self._async_detected)
         )
         self.async_on_remove(
             self.coordinator.async_listen_captures(self._folder, self._async_captured)
@@ -118,7 +118,7 @@ class MotionBinarySensor(CameraEntity, BinarySensorEntity):
         return (
             not self._hears_device
             or self._attr_is_on is True
-            or self.coordinator.device_status(self._camera_id).stream is True
+            or self.coordinator.device_status(self.camera_id).stream is True
         )
 
     @override

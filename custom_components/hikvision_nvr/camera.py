@@ -91,7 +91,7 @@ class StreamCamera(CameraEntity, Camera):
     @callback
     def _async_recorded(self) -> None:
         """Tell when the recording has begun or ended."""
-        status = self.coordinator.data.recordings.get(self._camera_id)
+        status = self.coordinator.data.recordings.get(self.camera_id)
         recording = status is not None and status.state is RecordingState.RECORDING
         if recording != self._attr_is_recording:
             self._attr_is_recording = recording
@@ -124,13 +124,13 @@ class StreamCamera(CameraEntity, Camera):
 
     async def _async_device_picture(self) -> bytes | None:
         """Return a picture that the device makes now, None where it cannot."""
-        status = self.coordinator.device_status(self._camera_id)
+        status = self.coordinator.device_status(self.camera_id)
         if not self._has_device or not status.reachable or status.error is not None:
             return None
         engine = self.coordinator.engine
         try:
-            device = engine.devices.of(self._camera_id)
-            return await engine.run(device.picture(self._camera_id))
+            device = engine.devices.of(self.camera_id)
+            return await engine.run(device.picture(self.camera_id))
         except RecorderError as err:
             LOGGER.debug("%s: no picture from the device: %s", self.entity_id, err)
             return None

@@ -8,18 +8,16 @@ from homeassistant.const import CONF_CURRENCY
 
 from .const import CONF_UPLOAD_PRICE, DEFAULT_CURRENCY
 from .model import BucketTotal
+from .offsite.classes import CLASSES
 
-DEFAULT_UPLOAD_PRICE: Final = 0.005
+DEFAULT_UPLOAD_PRICE: Final = CLASSES["STANDARD"].put
 """Of 1000 uploads into the STANDARD class."""
 
 DEFAULT_PRICES: Final[Mapping[str, float]] = {
-    "STANDARD": 0.023,
-    "STANDARD_IA": 0.0125,
-    "GLACIER_IR": 0.004,
-    "GLACIER": 0.0036,
-    "DEEP_ARCHIVE": 0.00099,
+    name: CLASSES[name].month
+    for name in ("STANDARD", "STANDARD_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
 }
-"""US dollars for a GB-month by storage class: AWS, us-east-1, public prices of 2026."""
+"""US dollars for a GB-month, of the storage classes that the owner is asked about."""
 
 _GIGABYTE: Final = 1 << 30
 _DAYS_A_MONTH: Final = 30

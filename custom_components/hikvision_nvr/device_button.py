@@ -84,4 +84,4 @@ class DeviceButton(DeviceEntity, ButtonEntity):
     async def async_press(self) -> None:
         """Do it. Raises HomeAssistantError."""
         with translated_errors():
-            await self.entity_description.press_fn(self.coordinator, self._camera_id)
+            await self.entity_description.press_fn(self.coordinator, self.camera_id)

@@ -10,25 +10,17 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import CONF_HTTP_PORT
 from .coordinator import RecorderCoordinator, RecorderEntry
-from .entity import CameraEntity
+from .entity import CameraStatusEntity
 from .model import DeviceStatus
 
 
-class DeviceEntity(CameraEntity):
+class DeviceEntity(CameraStatusEntity):
     """An entity that shows or changes something on the device itself."""
-
-    @override
-    async def async_added_to_hass(self) -> None:
-        """Follow the recorder's status."""
-        await super().async_added_to_hass()
-        self.async_on_remove(
-            self.coordinator.async_add_listener(self.async_write_ha_state)
-        )
 
     @property
     def status(self) -> DeviceStatus:
         """What is known of the device."""
-        return self.coordinator.device_status(self._camera_id)
+        return self.coordinator.device_status(self.camera_id)
 
     @property
     @override

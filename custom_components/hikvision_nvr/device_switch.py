@@ -70,8 +70,8 @@ class MotionDetectionSwitch(DeviceEntity, SwitchEntity):
     async def _async_set(self, *, on: bool) -> None:
         engine = self.coordinator.engine
         with translated_errors():
-            device = engine.devices.of(self._camera_id)
-            await engine.run(device.set_motion_detection(self._camera_id, on=on))
+            device = engine.devices.of(self.camera_id)
+            await engine.run(device.set_motion_detection(self.camera_id, on=on))
 
 
 class UploadLinkageSwitch(DeviceEntity, SwitchEntity):
@@ -110,5 +110,5 @@ class UploadLinkageSwitch(DeviceEntity, SwitchEntity):
     async def _async_set(self, *, on: bool) -> None:
         engine = self.coordinator.engine
         with translated_errors():
-            device = engine.devices.of(self._camera_id)
-            await engine.run(device.set_linkage(self._camera_id, self._kind, on=on))
+            device = engine.devices.of(self.camera_id)
+            await engine.run(device.set_linkage(self.camera_id, self._kind, on=on))

@@ -82,7 +82,6 @@ class CameraEntity(Entity):
         """Initialize on the camera's device, which is below the recorder's."""
         entry_id = coordinator.config_entry.entry_id
         self.coordinator = coordinator
-        self._camera_id = camera.subentry_id
         self.camera_id = camera.subentry_id
         self._folder: str = camera.data[CONF_FOLDER]
         self._attr_unique_id = f"{camera.subentry_id}_{key}"
@@ -98,3 +97,21 @@ class CameraEntity(Entity):
                 coordinator.hass, (DOMAIN, entry_id), config_entry_id=entry_id
             ),
         )
+
+
+class CameraStatusEntity(CameraEntity):
+    """An entity of a camera that shows a part of the recorder's status."""
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the recorder's status."""
+        await super().async_added_to_hass()
+        self.async_on_remove(
+            self.coordinator.async_add_listener(self.async_write_ha_state)
+        )
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return False until the engine has reported for the first time."""
+        return self.coordinator.data is not None

@@ -47,13 +47,11 @@ class DetectionEvent(CameraEntity, EventEntity):
         await super().async_added_to_hass()
         self.async_on_remove(
             self.coordinator.async_listen_detections(
-                self._camera_id, self._async_detected
+                self.camera_id, self._async_detected
             )
         )
         self.async_on_remove(
-            self.coordinator.async_listen_pictures(
-                self._camera_id, self._async_pictured
-            )
+            self.coordinator.async_listen_pictures(self.camera_id, self._async_pictured)
         )
 
     @callback

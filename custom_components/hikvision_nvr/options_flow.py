@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from homeassistant.config_entries import ConfigFlowResult, OptionsFlow
 from homeassistant.const import CONF_CURRENCY
+import voluptuous as vol
 
 from .const import CONF_LOCK_DAYS, CONF_S3, CONF_UPLOAD_LIMIT
 from .errors import OffsiteError
@@ -34,25 +35,13 @@ class RecorderOptionsFlow(OptionsFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask how long recordings are kept."""
-        options = self.config_entry.options
-        if user_input is not None:
-            return self.async_create_entry(data={**options, **user_input})
-        return self.async_show_form(
-            step_id="recordings",
-            data_schema=self.add_suggested_values_to_schema(RECORDINGS_FORM, options),
-        )
+        return self._ask("recordings", RECORDINGS_FORM, user_input)
 
     async def async_step_upkeep(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask what is done by itself."""
-        options = self.config_entry.options
-        if user_input is not None:
-            return self.async_create_entry(data={**options, **user_input})
-        return self.async_show_form(
-            step_id="upkeep",
-            data_schema=self.add_suggested_values_to_schema(UPKEEP_FORM, options),
-        )
+        return self._ask("upkeep", UPKEEP_FORM, user_input)
 
     async def async_step_uploads(
         self, user_input: dict[str, Any] | None = None
@@ -111,4 +100,16 @@ class RecorderOptionsFlow(OptionsFlow):
                 PRICES_FORM, options if user_input is None else user_input
             ),
             errors=errors,
+        )
+
+    def _ask(
+        self, step_id: str, form: vol.Schema, user_input: dict[str, Any] | None
+    ) -> ConfigFlowResult:
+        """Ask for options that need no check, and keep them."""
+        options = self.config_entry.options
+        if user_input is not None:
+            return self.async_create_entry(data={**options, **user_input})
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(form, options),
         )

@@ -20,7 +20,7 @@ from homeassistant.const import (
 )
 
 from .coordinator import RecorderCoordinator
-from .entity import CameraEntity
+from .entity import CameraStatusEntity
 from .model import RecordingState, RecordingStatus
 
 
@@ -104,7 +104,7 @@ RECORDING_SENSORS: tuple[RecordingSensorDescription, ...] = (
 )
 
 
-class RecordingSensor(CameraEntity, SensorEntity):
+class RecordingSensor(CameraStatusEntity, SensorEntity):
     """A sensor of a camera's recording."""
 
     entity_description: RecordingSensorDescription
@@ -119,29 +119,18 @@ class RecordingSensor(CameraEntity, SensorEntity):
         super().__init__(coordinator, camera, description.key)
         self.entity_description = description
 
-    @override
-    async def async_added_to_hass(self) -> None:
-        """Follow the recorder's status."""
-        await super().async_added_to_hass()
-        self.async_on_remove(
-            self.coordinator.async_add_listener(self.async_write_ha_state)
-        )
-
     @property
     @override
     def available(self) -> bool:
         """Return False until the engine has reported for the first time."""
-        return (
-            self.coordinator.data is not None
-            and self._camera_id in self.coordinator.data.recordings
-        )
+        return super().available and self.camera_id in self.coordinator.data.recordings
 
     @property
     @override
     def native_value(self) -> str | float | datetime | None:
         """Return the value."""
         return self.entity_description.value_fn(
-            self.coordinator.data.recordings[self._camera_id]
+            self.coordinator.data.recordings[self.camera_id]
         )
 
     @property
@@ -151,5 +140,5 @@ class RecordingSensor(CameraEntity, SensorEntity):
         if self.entity_description.attributes_fn is None:
             return None
         return self.entity_description.attributes_fn(
-            self.coordinator.data.recordings[self._camera_id]
+            self.coordinator.data.recordings[self.camera_id]
         )

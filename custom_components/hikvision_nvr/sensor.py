@@ -26,7 +26,7 @@ from .coordinator import RecorderCoordinator, RecorderEntry
 from .costs import Cost, monthly_cost, prices
 from .device_entity import async_add_when_known
 from .device_sensor import device_sensors
-from .entity import CameraEntity, RecorderEntity
+from .entity import CameraStatusEntity, RecorderEntity
 from .local_jobs import KIND_PURGE_LOCAL, KIND_SORT_FOLDER
 from .model import BucketTotal, CameraStatus, JobState, RecorderStatus, RecordingMode
 from .offsite import KIND_ARCHIVE, KIND_PURGE, KIND_RESTORE, KIND_SORT, KIND_VERIFY
@@ -474,7 +474,7 @@ class MonthlyCostSensor(RecorderEntity, SensorEntity):
         return {"storage": round(cost.storage, 4), "uploads": round(cost.uploads, 4)}
 
 
-class CameraStatusSensor(CameraEntity, SensorEntity):
+class CameraStatusSensor(CameraStatusEntity, SensorEntity):
     """A sensor of a camera, which shows a part of the recorder's status."""
 
     def __init__(
@@ -487,20 +487,6 @@ class CameraStatusSensor(CameraEntity, SensorEntity):
         super().__init__(coordinator, camera, description.key)
         self.entity_description = description
 
-    @override
-    async def async_added_to_hass(self) -> None:
-        """Follow the recorder's status."""
-        await super().async_added_to_hass()
-        self.async_on_remove(
-            self.coordinator.async_add_listener(self.async_write_ha_state)
-        )
-
-    @property
-    @override
-    def available(self) -> bool:
-        """Return False until the engine has reported for the first time."""
-        return self.coordinator.data is not None
-
 
 class CameraSensor(CameraStatusSensor):
     """What a camera does."""
@@ -512,7 +498,7 @@ class CameraSensor(CameraStatusSensor):
     def native_value(self) -> float | datetime | None:
         """Return the value."""
         return self.entity_description.value_fn(
-            self.coordinator.data.cameras[self._camera_id]
+            self.coordinator.data.cameras[self.camera_id]
         )
 
 

@@ -9,7 +9,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .coordinator import RecorderEntry
 from .device_entity import async_add_when_known
 from .device_switch import device_switches
-from .entity import CameraEntity
+from .entity import CameraStatusEntity
 from .model import RecordingMode
 from .recording_settings import recording_mode
 from .translated import translated_errors
@@ -33,7 +33,7 @@ async def async_setup_entry(
             )
 
 
-class RecordingSwitch(CameraEntity, SwitchEntity):
+class RecordingSwitch(CameraStatusEntity, SwitchEntity):
     """Turns a camera's recording off and on again, in whatever mode it is.
 
     The engine remembers it, so that nothing is recorded at the next start before
@@ -42,28 +42,17 @@ class RecordingSwitch(CameraEntity, SwitchEntity):
 
     _attr_translation_key = "recording"
 
-    @override
-    async def async_added_to_hass(self) -> None:
-        """Follow the recorder's status."""
-        await super().async_added_to_hass()
-        self.async_on_remove(
-            self.coordinator.async_add_listener(self.async_write_ha_state)
-        )
-
     @property
     @override
     def available(self) -> bool:
         """Return False until the engine has reported for the first time."""
-        return (
-            self.coordinator.data is not None
-            and self._camera_id in self.coordinator.data.recordings
-        )
+        return super().available and self.camera_id in self.coordinator.data.recordings
 
     @property
     @override
     def is_on(self) -> bool | None:
         """Return whether the camera may be recorded."""
-        return self.coordinator.data.recordings[self._camera_id].enabled
+        return self.coordinator.data.recordings[self.camera_id].enabled
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
@@ -79,4 +68,4 @@ class RecordingSwitch(CameraEntity, SwitchEntity):
         """Tell the engine."""
         engine = self.coordinator.engine
         with translated_errors():
-            await engine.run(engine.recording.set_enabled(self._camera_id, enabled))
+            await engine.run(engine.recording.set_enabled(self.camera_id, enabled))

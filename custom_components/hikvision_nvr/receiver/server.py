@@ -14,6 +14,7 @@ import aioftp
 from . import data_port, dialogue, directory, login, transfer
 from .control_connection import ControlConnection
 from .dialogue import Command
+from .encodings import decode_name
 from .guard import Verdict
 from .session import Services, Session
 
@@ -23,8 +24,6 @@ _STEPS_TO_DISPATCHER = 5
 """Turns of the loop from an accepted connection to the start of its dispatcher."""
 
 _TELNET_COMMAND = re.compile(rb"\xff[\xf0-\xfe]")
-_ENCODINGS = ("utf-8", "gb18030", "latin-1")
-"""How cameras write names; Latin-1 reads everything."""
 
 _GONE, _TOO_LONG, _TIMED_OUT, _UNKNOWN = "is gone", "too long", "timed out", "not known"
 """Events that are handled like commands; no client can send a verb with a space."""
@@ -171,7 +170,7 @@ class FtpServer(aioftp.Server):
             return _GONE, ""
         if not line:
             return _GONE, ""
-        text = _decode(_TELNET_COMMAND.sub(b"", line)).rstrip("\r\n")
+        text = decode_name(_TELNET_COMMAND.sub(b"", line)).rstrip("\r\n")
         verb, _, argument = text.partition(" ")
         verb = verb.casefold()
         return (verb if verb in _COMMANDS else _UNKNOWN), argument
@@ -197,12 +196,3 @@ def _turn_away(control: ControlConnection, verdict: Verdict) -> None:
         control.close()
     else:
         control.abort()
-
-
-def _decode(line: bytes) -> str:
-    for encoding in _ENCODINGS[:-1]:
-        try:
-            return line.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return line.decode(_ENCODINGS[-1])

@@ -9,6 +9,7 @@ from enum import IntEnum, IntFlag
 from pathlib import PurePosixPath
 import struct
 
+from ..encodings import decode_name
 from ..virtual_tree import DeliveredFile
 
 VERSION = 3
@@ -83,8 +84,6 @@ class _Attributes(IntFlag):
 
 
 _FOLDER_MODE, _FILE_MODE = 0o040700, 0o100600
-_ENCODINGS = ("utf-8", "gb18030", "latin-1")
-"""How cameras write names; Latin-1 reads everything."""
 
 _UINT32 = struct.Struct(">I")
 
@@ -115,7 +114,7 @@ class Reader:
 
     def path(self) -> str:
         """Read a path or a name."""
-        return _decode(self.string())
+        return decode_name(self.string())
 
     def size_attribute(self) -> int | None:
         """Read attributes and return the size, if it is among them."""
@@ -215,12 +214,3 @@ def string(value: str | bytes) -> bytes:
 
 def _packet(kind: Reply, request: int, *parts: bytes) -> bytes:
     return string(b"".join((bytes([kind]), _UINT32.pack(request), *parts)))
-
-
-def _decode(name: bytes) -> str:
-    for encoding in _ENCODINGS[:-1]:
-        try:
-            return name.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return name.decode(_ENCODINGS[-1])
