@@ -277,7 +277,8 @@ def later(
     async def tick(by: timedelta) -> None:
         freezer.tick(by)
         async_fire_time_changed(home)
-        await home.async_block_till_done()
+        # Home Assistant runs what a timer starts in the background.
+        await home.async_block_till_done(wait_background_tasks=True)
 
     return tick
 

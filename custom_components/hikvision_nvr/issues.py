@@ -127,7 +127,7 @@ class RecorderIssues:
         if self._started is not None:
             self._async_show(list(self._wrong(now, self._started)))
 
-    async def _async_look_at_certificate(self, now: datetime) -> None:
+    async def _async_look_at_certificate(self, _now: datetime) -> None:
         """Find out when the owner's own certificate expires."""
         if certificate := own_certificate(self._entry.data):
             try:
@@ -137,7 +137,8 @@ class RecorderIssues:
             except (OSError, ValueError) as err:
                 # The receiver goes on with what it has read, and says so.
                 LOGGER.debug("When the certificate expires is unknown: %s", err)
-        self._async_look(now)
+        # Reading took its time: what was due then may be told already.
+        self._async_look(dt_util.utcnow())
 
     @callback
     def _async_show(self, issues: list[Issue]) -> None:
