@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 import logging
-from pathlib import PurePosixPath
 
 from ..errors import StorageError
 from .data_connection import DataConnection
@@ -11,11 +10,11 @@ from .dialogue import Command, answer
 from .session import Session
 from .transfer import start_data_transfer
 from .upload import UnusableNameError, rename
-from .virtual_tree import DeliveredFile
+from .virtual_tree import DeliveredFile, last_part
 
 _LOGGER = logging.getLogger(__name__)
 
-type Line = Callable[[PurePosixPath, DeliveredFile | None], str]
+type Line = Callable[[str, DeliveredFile | None], str]
 
 
 async def pwd(session: Session, argument: str) -> bool:
@@ -117,7 +116,7 @@ async def list_(session: Session, argument: str) -> bool:
 async def nlst(session: Session, argument: str) -> bool:
     """List the names in a folder."""
     return _send_listing(
-        session, _without_options(argument), lambda path, _file: path.name
+        session, _without_options(argument), lambda path, _file: last_part(path)
     )
 
 
@@ -140,14 +139,14 @@ def _send_listing(session: Session, argument: str, line: Line) -> bool:
     return True
 
 
-def _ls_line(path: PurePosixPath, file: DeliveredFile | None) -> str:
+def _ls_line(path: str, file: DeliveredFile | None) -> str:
     moment = datetime.now(UTC) if file is None else file.arrived
     mode, length = ("drwx------", 0) if file is None else ("-rw-------", file.size)
-    return f"{mode} 1 ftp ftp {length:>12} {moment:%b %d %H:%M} {path.name}"
+    return f"{mode} 1 ftp ftp {length:>12} {moment:%b %d %H:%M} {last_part(path)}"
 
 
-def _mlsd_line(path: PurePosixPath, file: DeliveredFile | None) -> str:
-    return f"{_facts(file)} {path.name}"
+def _mlsd_line(path: str, file: DeliveredFile | None) -> str:
+    return f"{_facts(file)} {last_part(path)}"
 
 
 def _facts(file: DeliveredFile | None) -> str:
@@ -164,8 +163,8 @@ def _timestamp(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y%m%d%H%M%S}"
 
 
-def _quoted(path: PurePosixPath) -> str:
-    return '"' + str(path).replace('"', '""') + '"'
+def _quoted(path: str) -> str:
+    return '"' + path.replace('"', '""') + '"'
 
 
 # What has arrived stays.

@@ -4,7 +4,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 import ssl
 from typing import Any, Protocol
 import unicodedata
@@ -73,10 +72,10 @@ class Session:
     username: str | None = None
     failed_logins: int = 0
     camera: Camera | None = None
-    directory: PurePosixPath = ROOT
+    directory: str = ROOT
     tree: VirtualTree = field(default_factory=VirtualTree)
     restart_at: int = 0
-    rename_from: PurePosixPath | None = None
+    rename_from: str | None = None
     data_source: DataSource | None = None
     transfer: asyncio.Task[None] | None = None
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 import logging
-from pathlib import PurePosixPath
 
 from ..errors import StorageError
 from ..model import Limits
@@ -81,7 +80,7 @@ def start_data_transfer(
 
 def _start_upload(
     session: Session,
-    path: PurePosixPath,
+    path: str,
     restart_at: int,
     announcement: str = "Ready for data.",
 ) -> None:

@@ -1,7 +1,6 @@
 """An upload on its way from a camera into the store, whichever protocol brings it."""
 
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import Protocol
 
 from ..model import Camera, Limits
@@ -55,11 +54,11 @@ class Upload:
         reception: Reception,
         camera: Camera,
         tree: VirtualTree,
-        path: PurePosixPath,
+        path: str,
     ) -> None:
         """Take a file that the camera calls ``path``. Raises UnusableNameError."""
         try:
-            upload_name(str(path))
+            upload_name(path)
         except ValueError as err:
             raise UnusableNameError from err
         self._reception = reception
@@ -126,7 +125,7 @@ class Upload:
                 raise GapError
             deliveries.seen(self._camera)
             return False
-        capture = await deliveries.take(self._camera, str(self._path), incoming)
+        capture = await deliveries.take(self._camera, self._path, incoming)
         self._tree.add_file(
             self._path,
             DeliveredFile(
@@ -170,8 +169,8 @@ async def rename(
     deliveries: Deliveries,
     camera: Camera,
     tree: VirtualTree,
-    path: PurePosixPath,
-    new_path: PurePosixPath,
+    path: str,
+    new_path: str,
 ) -> bool:
     """Rename a file that the camera has delivered. False when there is none.
 
@@ -183,10 +182,10 @@ async def rename(
     if file is None:
         return False
     try:
-        upload_name(str(new_path))
+        upload_name(new_path)
     except ValueError as err:
         raise UnusableNameError from err
     if file.capture_id is not None:
-        await deliveries.rename(camera, file.capture_id, str(new_path))
+        await deliveries.rename(camera, file.capture_id, new_path)
     tree.rename(path, new_path)
     return True

@@ -7,9 +7,8 @@ each file finds what it has delivered.
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import PurePosixPath
 
-ROOT = PurePosixPath("/")
+ROOT = "/"
 _MAX_ENTRIES = 1000
 
 
@@ -22,15 +21,28 @@ class DeliveredFile:
     capture_id: str | None
 
 
+def parent(path: str) -> str:
+    """Return the folder that a path is in; the root is in itself."""
+    return path.rpartition("/")[0] or ROOT
+
+
+def last_part(path: str) -> str:
+    """Return the last part of a path, empty for the root."""
+    return path.rpartition("/")[2]
+
+
 class VirtualTree:
-    """The folders a camera has made or entered and the files it has delivered."""
+    """The folders a camera has made or entered and the files it has delivered.
+
+    Its paths are absolute and as short as they can be: see ``resolve``.
+    """
 
     def __init__(self) -> None:
         """Start with the root."""
-        self._entries: dict[PurePosixPath, DeliveredFile | None] = {ROOT: None}
+        self._entries: dict[str, DeliveredFile | None] = {ROOT: None}
 
     @staticmethod
-    def resolve(current: PurePosixPath, path: str) -> PurePosixPath:
+    def resolve(current: str, path: str) -> str:
         """Return the absolute path; ``..`` ends at the root."""
         path = path.replace("\\", "/")
         parts: list[str] = []
@@ -41,47 +53,46 @@ class VirtualTree:
                 del parts[-1:]
             elif part not in ("", "."):
                 parts.append(part)
-        return ROOT.joinpath(*parts)
+        return ROOT + "/".join(parts)
 
-    def make_folder(self, path: PurePosixPath) -> None:
+    def make_folder(self, path: str) -> None:
         """Make a folder and its parents."""
-        if path in self._entries:
-            return
-        for folder in (*reversed(path.parents), path):
-            if folder not in self._entries:
-                self._add(folder, None)
+        missing = []
+        while path not in self._entries:
+            missing.append(path)
+            path = parent(path)
+        for folder in reversed(missing):
+            self._add(folder, None)
 
-    def add_file(self, path: PurePosixPath, file: DeliveredFile) -> None:
+    def add_file(self, path: str, file: DeliveredFile) -> None:
         """Show a delivered file."""
-        self.make_folder(path.parent)
+        self.make_folder(parent(path))
         self._entries.pop(path, None)
         self._add(path, file)
 
-    def rename(self, path: PurePosixPath, new_path: PurePosixPath) -> None:
+    def rename(self, path: str, new_path: str) -> None:
         """Show a file under another name."""
         file = self._entries.pop(path, None)
         if file is not None:
             self.add_file(new_path, file)
 
-    def file(self, path: PurePosixPath) -> DeliveredFile | None:
+    def file(self, path: str) -> DeliveredFile | None:
         """Return a delivered file, or None."""
         return self._entries.get(path)
 
-    def has(self, path: PurePosixPath) -> bool:
+    def has(self, path: str) -> bool:
         """Tell whether there is such a file or folder."""
         return path in self._entries
 
-    def children(
-        self, path: PurePosixPath
-    ) -> list[tuple[PurePosixPath, DeliveredFile | None]]:
+    def children(self, path: str) -> list[tuple[str, DeliveredFile | None]]:
         """Return what is in a folder; a folder in it has None for a file."""
         return [
             (entry, file)
             for entry, file in self._entries.items()
-            if entry.parent == path and entry != ROOT
+            if parent(entry) == path and entry != ROOT
         ]
 
-    def _add(self, path: PurePosixPath, file: DeliveredFile | None) -> None:
+    def _add(self, path: str, file: DeliveredFile | None) -> None:
         if len(self._entries) >= _MAX_ENTRIES:
             oldest = next(entry for entry in self._entries if entry != ROOT)
             del self._entries[oldest]

@@ -5,10 +5,12 @@ A JPEG ends with its end marker (ITU-T T.81, annex B), an MP4 with the last byte
 last box (ISO/IEC 14496-12, 4.2). What is read is bounded whatever the file says.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-import os
 from typing import Literal
+
+type ReadAt = Callable[[int, int], bytes]
+"""Returns up to so many bytes from an offset, as ``os.pread`` does of a descriptor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,18 +40,18 @@ _MP4_SUFFIXES = frozenset({".mp4", ".mov", ".m4v"})
 _OTHER_PICTURES = (b"\x89PNG", b"RIFF", b"BM", b"GIF8")
 
 
-def inspect(descriptor: int, size: int, suffix: str) -> Content:
-    """Return what an open file of ``size`` bytes is and whether it is all there.
+def inspect(read_at: ReadAt, size: int, suffix: str) -> Content:
+    """Return what a file of ``size`` bytes is and whether it is all there.
 
     ``suffix`` is the extension of its name with the dot: a file that is called a
-    picture and does not even begin like one is broken rather than unknown. Moves no
-    file position. Raises OSError where the disk does; nothing in a file makes it raise.
+    picture and does not even begin like one is broken rather than unknown. Raises what
+    ``read_at`` raises; nothing in a file makes it raise.
     """
     suffix = suffix.casefold()
     if size < _SMALLEST:
         named = suffix in _JPEG_SUFFIXES or suffix in _MP4_SUFFIXES
         return _BROKEN if named else _UNKNOWN
-    reader = _Reader(descriptor, size)
+    reader = _Reader(read_at, size)
     magic = reader.read(0, 12)
     if magic.startswith(b"\xff\xd8\xff"):
         return _jpeg(reader)
@@ -60,6 +62,11 @@ def inspect(descriptor: int, size: int, suffix: str) -> Content:
     ):
         return _BROKEN
     return _UNKNOWN
+
+
+def read_from(data: bytes) -> ReadAt:
+    """Return a ``read_at`` for a file that is in memory as a whole."""
+    return lambda size, offset: data[offset : offset + size]
 
 
 class _TooMuchError(Exception):
@@ -75,8 +82,8 @@ class _Reader:
 
     _MOST_BYTES = 256 * 1024
 
-    def __init__(self, descriptor: int, size: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, read_at: ReadAt, size: int) -> None:
+        self._read_at = read_at
         self._left = self._MOST_BYTES
         self.size = size
 
@@ -91,7 +98,7 @@ class _Reader:
         data = b""
         # One call may return less than there is.
         while len(data) < length:
-            piece = os.pread(self._descriptor, length - len(data), offset + len(data))
+            piece = self._read_at(length - len(data), offset + len(data))
             if not piece:
                 break
             data += piece

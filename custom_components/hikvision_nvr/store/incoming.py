@@ -14,18 +14,19 @@ told nothing. A crash between 2 and 3 leaves a file that recovery adds.
 
 import asyncio
 import bisect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 import contextlib
 from dataclasses import dataclass
 from datetime import date
 import errno
+from functools import partial
 import hashlib
 import os
 from pathlib import Path, PurePosixPath
 import threading
 
 from ..errors import StorageError, StorageFullError, StorageNotWritableError
-from .content import Content, inspect
+from .content import Content, inspect, read_from
 from .file_threads import FileThreads
 from .names import numbered
 from .root import INCOMING, sync_folder
@@ -180,7 +181,7 @@ class IncomingFile:
             # One flush runs while the next block is received, never two.
             await self._flushed()
             blocks, self._buffer, self._buffered = self._buffer, [], 0
-            self._flushing = self._run(lambda: self._append(blocks))
+            self._flushing = self._run(lambda: self._flush(blocks))
 
     async def write_at(self, offset: int, data: bytes) -> None:
         """Take bytes for any place, again if they were here.
@@ -251,16 +252,26 @@ class IncomingFile:
             )
         return self._descriptor
 
-    def _append(self, blocks: Iterable[bytes]) -> None:
-        descriptor = self._open()
-        for block in blocks:
-            self._check_space(len(block))
-            self._sha256.update(block)
-            rest = memoryview(block)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
+    def _append(self, blocks: list[bytes]) -> bytes:
+        """Write and hash blocks, and return them as one.
 
-    def _put(self, blocks: Iterable[bytes], offset: int, data: bytes) -> None:
+        As one, because each call that lets other threads run may wait for its turn
+        afterwards.
+        """
+        descriptor = self._open()
+        data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
+        if data:
+            self._check_space(len(data))
+            self._sha256.update(data)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        return data
+
+    def _flush(self, blocks: list[bytes]) -> None:
+        self._append(blocks)
+
+    def _put(self, blocks: list[bytes], offset: int, data: bytes) -> None:
         self._append(blocks)
         descriptor = self._open()
         self._check_space(len(data))
@@ -284,10 +295,14 @@ class IncomingFile:
                 size -= len(block)
 
     def _place(self, camera: str, day: date, name: str) -> PlacedFile:
-        self._append(self._buffer)
-        self._buffer = []
+        data, self._buffer = self._append(self._buffer), []
         assert self._descriptor is not None
-        content = inspect(self._descriptor, self.size, PurePosixPath(name).suffix)
+        is_whole = len(data) == self.size
+        content = inspect(
+            read_from(data) if is_whole else partial(os.pread, self._descriptor),
+            self.size,
+            PurePosixPath(name).suffix,
+        )
         os.fsync(self._descriptor)
         os.close(self._descriptor)
         self._descriptor = None

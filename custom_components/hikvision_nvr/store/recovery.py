@@ -86,7 +86,9 @@ def _read(day: date, camera: str, path: Path, describe: Describe) -> Capture | N
             return None
         sha256 = hash_file(path)
         with path.open("rb") as file:
-            content = inspect(file.fileno(), status.st_size, path.suffix)
+            content = inspect(
+                partial(os.pread, file.fileno()), status.st_size, path.suffix
+            )
     except OSError as err:
         _LOGGER.warning("Cannot read %s: %s", path, err)
         return None

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 import logging
-from pathlib import PurePosixPath
 
 from ...errors import StorageError, StorageFullError
 from ...model import Camera
@@ -23,17 +22,17 @@ from ..upload import (
     Upload,
     rename,
 )
-from ..virtual_tree import ROOT, VirtualTree
+from ..virtual_tree import ROOT, VirtualTree, last_part
 from . import wire
-from .wire import Entry, OpenFlags, Reader, Request, Status
+from .wire import Entry, OpenFlags, Packet, Reader, Request, Status
 
 _LOGGER = logging.getLogger(__name__)
 
 MAX_PACKET = 256 * 1024
 """Bytes: the longest packet that is taken, the same as OpenSSH's."""
-_MAX_WRITE = 60 * 1024
-"""Bytes that are asked for at once: they fit into one packet of SSH, and 50 cameras
-that send at a time hold less memory than with OpenSSH's 255 KiB, at the same speed."""
+_MAX_WRITE = 255 * 1024
+"""Bytes that are asked for at once, the same as OpenSSH's: most snapshots are one
+request, with one answer."""
 _MAX_HANDLES = 16
 """In a session: each file on its way may hold 2 MiB."""
 _NAMES_AT_ONCE = 100
@@ -51,7 +50,7 @@ class _RefusedError(Exception):
 class _OpenFile:
     """A file that a client writes."""
 
-    path: PurePosixPath
+    path: str
     upload: Upload
     appends: bool
     """Whether its bytes go behind what was delivered before, whatever they say."""
@@ -97,19 +96,20 @@ class Files:
         """Whether a file is on its way."""
         return self._uploads > 0
 
-    async def answer(self, kind: int, request: int, reader: Reader) -> bytes:
+    async def answer(self, packet: Packet) -> bytes:
         """Carry out a request and return its reply.
 
         Raises MalformedError, and TooSlowError when the whole session must end.
         """
+        request = packet.request
         try:
-            if kind == Request.WRITE:
-                await self._write(reader)
+            if packet.kind == Request.WRITE:
+                await self._write(packet)
                 return wire.status(request, Status.OK)
-            operation = _OPERATIONS.get(kind)
+            operation = _OPERATIONS.get(packet.kind)
             if operation is None:
                 return wire.status(request, Status.OP_UNSUPPORTED, "Not supported.")
-            return await operation(self, request, reader)
+            return await operation(self, request, packet.reader())
         except _RefusedError as err:
             return wire.status(request, err.code, str(err))
 
@@ -121,7 +121,7 @@ class Files:
                 _LOGGER.info(
                     "%s: %s was broken off after %d bytes",
                     self.name,
-                    printable(str(one.path)),
+                    printable(one.path),
                     one.upload.size,
                 )
                 await one.upload.discard()
@@ -160,24 +160,25 @@ class Files:
         self._uploads += 1
         return reply
 
-    async def _write(self, reader: Reader) -> None:
-        opened = self._file(reader)
-        offset, data = reader.uint64(), reader.string()
+    async def _write(self, packet: Packet) -> None:
+        name, offset, data = packet.write()
+        opened = self._file(name)
         if opened.failure is not None:
             raise _RefusedError(Status.FAILURE, opened.failure)
         try:
             if not opened.begun:
                 await self._begin(opened, offset)
             if opened.appends or offset == opened.upload.size:
-                await opened.upload.write(data)
+                for piece in data:
+                    await opened.upload.write(piece)
             else:
-                await opened.upload.write_at(offset, data)
+                await opened.upload.write_at(offset, b"".join(data))
         except (StorageError, NoSuchPartError, TooLargeError) as err:
             opened.failure = self._failure(opened, err)
             await opened.upload.discard()
             raise _RefusedError(Status.FAILURE, opened.failure) from None
         if self._pace is not None:
-            self._pace.count(len(data), asyncio.get_running_loop().time())
+            self._pace.count(sum(map(len, data)), asyncio.get_running_loop().time())
 
     async def _begin(self, opened: _OpenFile, offset: int) -> None:
         """Begin empty, or go on from what was delivered before."""
@@ -216,7 +217,7 @@ class Files:
         return wire.attributes(request, entry)
 
     async def _fstat(self, request: int, reader: Reader) -> bytes:
-        opened = self._opened(reader)
+        opened = self._opened(reader.string())
         size = None
         if isinstance(opened, _OpenFile):
             size = opened.upload.size if opened.begun else opened.known_size
@@ -235,7 +236,7 @@ class Files:
 
     async def _fsetstat(self, request: int, reader: Reader) -> bytes:
         """Accept the same; a file cannot be made shorter."""
-        opened = self._opened(reader)
+        opened = self._opened(reader.string())
         size = reader.size_attribute()
         if size is not None and isinstance(opened, _OpenFile):
             if size < opened.upload.size:
@@ -250,13 +251,13 @@ class Files:
             raise _no_such_file()
         now = datetime.now(UTC)
         entries = [
-            (entry.name, Entry.of(file, now))
+            (last_part(entry), Entry.of(file, now))
             for entry, file in self.tree.children(path)
         ]
         return wire.handle(request, self._keep(_OpenFolder(entries)))
 
     async def _read_folder(self, request: int, reader: Reader) -> bytes:
-        opened = self._opened(reader)
+        opened = self._opened(reader.string())
         if not isinstance(opened, _OpenFolder):
             raise _no_such_handle()
         if not opened.entries:
@@ -308,7 +309,7 @@ class Files:
             return wire.limits(request, MAX_PACKET, _MAX_WRITE, _MAX_HANDLES)
         return wire.status(request, Status.OP_UNSUPPORTED, "Not supported.")
 
-    def _path(self, reader: Reader) -> PurePosixPath:
+    def _path(self, reader: Reader) -> str:
         return self.tree.resolve(ROOT, reader.path())
 
     def _keep(self, opened: _OpenFile | _OpenFolder) -> bytes:
@@ -319,19 +320,19 @@ class Files:
         self._open[name] = opened
         return name
 
-    def _opened(self, reader: Reader) -> _OpenFile | _OpenFolder:
-        opened = self._open.get(reader.string())
+    def _opened(self, name: bytes) -> _OpenFile | _OpenFolder:
+        opened = self._open.get(name)
         if opened is None:
             raise _no_such_handle()
         return opened
 
-    def _file(self, reader: Reader) -> _OpenFile:
-        opened = self._opened(reader)
+    def _file(self, name: bytes) -> _OpenFile:
+        opened = self._opened(name)
         if not isinstance(opened, _OpenFile):
             raise _no_such_handle()
         return opened
 
-    def _is_open(self, path: PurePosixPath) -> bool:
+    def _is_open(self, path: str) -> bool:
         return any(
             isinstance(one, _OpenFile) and one.path == path
             for one in self._open.values()
@@ -350,7 +351,7 @@ class Files:
         _LOGGER.error(
             "%s: %s was not stored: %s",
             self.name,
-            printable(str(opened.path)),
+            printable(opened.path),
             error if isinstance(error, StorageError) else text,
         )
         return text

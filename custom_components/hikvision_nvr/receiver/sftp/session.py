@@ -1,7 +1,8 @@
 """One SFTP session: packets in, replies out, in the order in which they come."""
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 import logging
 from typing import override
 
@@ -10,7 +11,7 @@ import asyncssh
 from ..upload import TooSlowError
 from . import wire
 from .files import MAX_PACKET, Files
-from .wire import MalformedError, Reader, Request, Status
+from .wire import MalformedError, Packet, Request, Status
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -22,13 +23,13 @@ _SHORTEST = 5
 
 
 class Packets:
-    """Cuts packets out of the bytes of a channel."""
+    """Cuts packets out of the bytes of a channel, without copying those of files."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self._pieces: list[bytes] = []
+        self._pieces: deque[bytes] = deque()
         self._size = 0
-        self._needed = _LENGTH
+        self._length: int | None = None
 
     @property
     def size(self) -> int:
@@ -38,35 +39,50 @@ class Packets:
     @property
     def any_whole(self) -> bool:
         """Whether a whole packet is among them, or a length that says otherwise."""
-        return self._size >= self._needed
+        return self._length is not None and (
+            self._size >= self._length or self._is_malformed
+        )
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
         self._pieces.append(data)
         self._size += len(data)
+        if self._length is None:
+            self._read_length()
 
-    def take(self) -> list[bytes]:
-        """Return the packets that are whole, without their lengths.
+    def take(self) -> Iterator[Packet]:
+        """Yield the packets that are whole.
 
         Raises MalformedError when one is announced that is too long or empty.
         """
-        if not self.any_whole:
-            return []
-        data = b"".join(self._pieces) if len(self._pieces) > 1 else self._pieces[0]
-        packets = []
-        place, end, self._needed = 0, len(data), _LENGTH
-        while end - place >= _LENGTH:
-            length = int.from_bytes(data[place : place + _LENGTH])
-            if not _SHORTEST <= length <= MAX_PACKET:
-                raise MalformedError(f"A packet of {length} bytes")
-            if end - place < _LENGTH + length:
-                self._needed = _LENGTH + length
-                break
-            place += _LENGTH
-            packets.append(data[place : place + length])
-            place += length
-        self._pieces, self._size = [data[place:]], end - place
-        return packets
+        while self.any_whole:
+            assert self._length is not None
+            if self._is_malformed:
+                raise MalformedError(f"A packet of {self._length} bytes")
+            packet = Packet(self._cut(self._length))
+            self._length = None
+            self._read_length()
+            yield packet
+
+    @property
+    def _is_malformed(self) -> bool:
+        return self._length is not None and not _SHORTEST <= self._length <= MAX_PACKET
+
+    def _read_length(self) -> None:
+        if self._size >= _LENGTH:
+            self._length = int.from_bytes(b"".join(self._cut(_LENGTH)))
+
+    def _cut(self, size: int) -> list[bytes]:
+        self._size -= size
+        cut = []
+        while size:
+            piece = self._pieces.popleft()
+            if len(piece) > size:
+                self._pieces.appendleft(piece[size:])
+                piece = piece[:size]
+            cut.append(piece)
+            size -= len(piece)
+        return cut
 
 
 class SftpSession(asyncssh.SSHServerSession[bytes]):
@@ -169,16 +185,15 @@ class SftpSession(asyncssh.SSHServerSession[bytes]):
             replies: list[bytes] = []
             for packet in self._packets.take():
                 if not answered_version:
-                    if packet[0] != Request.INIT:
+                    if packet.kind != Request.INIT:
                         raise MalformedError("The session does not begin with INIT")
                     answered_version = True
                     replies.append(wire.version(self._files.extensions))
                     continue
-                kind, request = packet[0], int.from_bytes(packet[1:5])
-                if kind != Request.WRITE and replies:
+                if packet.kind != Request.WRITE and replies:
                     # Others may take long: whoever waits for these must not.
                     self._send(replies)
-                replies.append(await self._answer(kind, request, packet))
+                replies.append(await self._answer(packet))
             self._send(replies)
             if self._paused and self._channel is not None:
                 self._paused = False
@@ -186,11 +201,11 @@ class SftpSession(asyncssh.SSHServerSession[bytes]):
             if not await self._more():
                 return
 
-    async def _answer(self, kind: int, request: int, packet: bytes) -> bytes:
+    async def _answer(self, packet: Packet) -> bytes:
         try:
-            return await self._files.answer(kind, request, Reader(packet, 5))
+            return await self._files.answer(packet)
         except MalformedError as err:
-            return wire.status(request, Status.BAD_MESSAGE, str(err))
+            return wire.status(packet.request, Status.BAD_MESSAGE, str(err))
 
     async def _more(self) -> bool:
         """Wait for the next packet. False at the end, when there is none."""

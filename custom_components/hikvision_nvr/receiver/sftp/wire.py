@@ -6,7 +6,6 @@ Version 3 is what every camera and program speaks; later versions have no use he
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, IntFlag
-from pathlib import PurePosixPath
 import struct
 
 from ..encodings import decode_name
@@ -87,6 +86,12 @@ _FOLDER_MODE, _FILE_MODE = 0o040700, 0o100600
 
 _UINT32 = struct.Struct(">I")
 
+_LONGEST_PATH = 4096
+"""Bytes, the same as of Linux."""
+_SMALL = 512
+"""Bytes: a first piece that is longer has all of a WRITE but its data."""
+_MOST_PIECES = 64
+
 
 class MalformedError(Exception):
     """A packet is not what its type says."""
@@ -113,12 +118,19 @@ class Reader:
         return self._take(self.uint32())
 
     def path(self) -> str:
-        """Read a path or a name."""
-        return decode_name(self.string())
+        """Read a path or a name. One that no file can have is malformed."""
+        path = self.string()
+        if len(path) > _LONGEST_PATH:
+            raise MalformedError("The path is too long")
+        return decode_name(path)
 
     def size_attribute(self) -> int | None:
         """Read attributes and return the size, if it is among them."""
         return self.uint64() if self.uint32() & _Attributes.SIZE else None
+
+    def rest(self) -> bytes:
+        """Read all that is left."""
+        return self._take(len(self._packet) - self._place)
 
     def _take(self, size: int) -> bytes:
         end = self._place + size
@@ -127,6 +139,41 @@ class Reader:
         taken = self._packet[self._place : end]
         self._place = end
         return taken
+
+
+class Packet:
+    """A packet in the pieces in which it came."""
+
+    __slots__ = ("_pieces", "kind", "request")
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        """Take at least five bytes: the type and, but for INIT, the number."""
+        # Small pieces cost more than the bytes in them.
+        if min(len(pieces[0]), len(pieces[-1])) < _SMALL or len(pieces) > _MOST_PIECES:
+            pieces = [b"".join(pieces)]
+        self._pieces = pieces
+        self.kind = pieces[0][0]
+        self.request = int.from_bytes(pieces[0][1:5])
+
+    def reader(self) -> Reader:
+        """Read what follows the number."""
+        return Reader(b"".join(self._pieces), 5)
+
+    def write(self) -> tuple[bytes, int, list[bytes]]:
+        """Return the handle, the offset and the data of a WRITE (section 6.4).
+
+        The data stay in pieces: they are most of what ever comes. Raises
+        MalformedError.
+        """
+        head = Reader(self._pieces[0], 5)
+        name, offset, size = head.string(), head.uint64(), head.uint32()
+        data = [head.rest(), *self._pieces[1:]]
+        surplus = sum(map(len, data)) - size
+        if surplus < 0:
+            raise MalformedError("The packet is too short")
+        if surplus:
+            data = [b"".join(data)[:size]]
+        return name, offset, data
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +231,10 @@ def names(request: int, entries: list[tuple[str, Entry]]) -> bytes:
     return _packet(Reply.NAME, request, *parts)
 
 
-def real_path(request: int, path: PurePosixPath) -> bytes:
+def real_path(request: int, path: str) -> bytes:
     """Return a NAME packet with a path and no attributes."""
     return _packet(
-        Reply.NAME, request, _UINT32.pack(1), string(str(path)) * 2, _UINT32.pack(0)
+        Reply.NAME, request, _UINT32.pack(1), string(path) * 2, _UINT32.pack(0)
     )
 
 
