@@ -1,7 +1,7 @@
 """Our engine as it records, in a thread beside a loop that stands for Home Assistant's.
 
 Reads one line of JSON: addresses of the streams, the folder, how long the loop is
-watched before anything is recorded. When its input ends it stops and says what it saw.
+watched before anything is recorded, and perhaps which reader to use. When its input ends it stops and says what it saw.
 """
 
 import benchmarks._without_home_assistant  # noqa: F401  # isort: skip
@@ -26,6 +26,7 @@ from custom_components.hikvision_nvr.model import (
     RecorderStatus,
     RecordingMode,
     RecordingSettings,
+    StreamReader,
 )
 
 _PROBE = 0.010
@@ -44,7 +45,7 @@ class _Listener:
         return lambda *_: None
 
 
-def _settings(urls: list[str], folder: Path) -> EngineSettings:
+def _settings(urls: list[str], folder: Path, reader: StreamReader) -> EngineSettings:
     return EngineSettings(
         storage_root=folder / "media",
         state_folder=folder / "state",
@@ -69,7 +70,9 @@ def _settings(urls: list[str], folder: Path) -> EngineSettings:
                 brand=Brand.AUTO,
                 username=f"camera-{number}",
                 password_hash="",
-                recording=RecordingSettings(mode=RecordingMode.CONTINUOUS, url=url),
+                recording=RecordingSettings(
+                    mode=RecordingMode.CONTINUOUS, url=url, reader=reader
+                ),
             )
             for number, url in enumerate(urls)
         ),
@@ -87,7 +90,9 @@ async def _watch(late: list[float], stopping: asyncio.Event) -> None:
 async def _main() -> None:
     arguments = json.loads(await asyncio.to_thread(sys.stdin.readline))
     listener, stopping = _Listener(), asyncio.Event()
-    engine = Engine(_settings(arguments["urls"], Path(arguments["folder"])), listener)
+    reader = StreamReader(arguments.get("reader", StreamReader.AUTO))
+    settings = _settings(arguments["urls"], Path(arguments["folder"]), reader)
+    engine = Engine(settings, listener)
     idle: list[float] = []
     quiet = asyncio.create_task(_watch(idle, stopping))
     await asyncio.sleep(arguments["idle"])

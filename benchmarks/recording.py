@@ -30,6 +30,7 @@ from zoneinfo import ZoneInfo
 
 import av
 import av.filter
+from av.video.frame import PictureType
 
 from benchmarks._machine import describe_machine, file_system
 from benchmarks._process import ServerProcess, python_command
@@ -74,7 +75,7 @@ class Run:
     loop_gain: float = math.nan
 
 
-def make_clip(path: Path) -> None:
+def make_clip(path: Path, codec: str = "h264") -> None:
     """Encode a test picture with noise, which fills the bit rate."""
     graph = av.filter.Graph()
     source = graph.add("testsrc2", f"size=1920x1080:rate={RATE}")
@@ -84,24 +85,32 @@ def make_clip(path: Path) -> None:
     for before, after in ((source, noise), (noise, form), (form, sink)):
         before.link_to(after)
     graph.configure()
-    with av.open(str(path), "w", format="h264") as container:
+    rate = (
+        f"bitrate={BITS // 1000}:vbv-maxrate={BITS // 1000}:vbv-bufsize={BITS // 1000}"
+    )
+    keys = f"aud=1:bframes=0:scenecut=0:keyint={KEY_INTERVAL}:min-keyint={KEY_INTERVAL}"
+    if codec == "h264":
+        encoder = "libx264"
+        options = {
+            "profile": "main",
+            "x264-params": f"{keys}:sliced-threads=0:nal-hrd=cbr:{rate}",
+        }
+    else:
+        encoder = "libx265"
+        options = {"x265-params": f"{keys}:open-gop=0:log-level=error:{rate}"}
+    kind = "h264" if codec == "h264" else "hevc"
+    with av.open(str(path), "w", format=kind) as container:
         stream = container.add_stream(
-            "libx264",
-            rate=RATE,
-            options={
-                "preset": "ultrafast",
-                "profile": "main",
-                "x264-params": f"aud=1:bframes=0:scenecut=0:keyint={KEY_INTERVAL}"
-                f":min-keyint={KEY_INTERVAL}:sliced-threads=0:nal-hrd=cbr"
-                f":bitrate={BITS // 1000}:vbv-maxrate={BITS // 1000}"
-                f":vbv-bufsize={BITS // 1000}",
-            },
+            encoder, rate=RATE, options={"preset": "ultrafast", **options}
         )
         stream.width, stream.height, stream.pix_fmt = 1920, 1080, "yuv420p"
         stream.bit_rate = BITS
         for number in range(CLIP_SECONDS * RATE):
             frame = graph.pull()
             frame.pts = number
+            # The source calls each of its pictures a key picture, which would make each
+            # of them one.
+            frame.pict_type = PictureType.NONE
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 
@@ -123,7 +132,9 @@ def settings(clip: Path, streams: int) -> StreamSettings:
     )
 
 
-def run_ours(urls: list[str], folder: Path, form: Form, seconds: float) -> Run:
+def run_ours(
+    urls: list[str], folder: Path, form: Form, seconds: float, reader: str = "auto"
+) -> Run:
     """Record with our engine."""
     with ServerProcess(python_command("_serve_recording"), folder / "log") as process:
         assert process._process.stdin is not None
@@ -133,6 +144,7 @@ def run_ours(urls: list[str], folder: Path, form: Form, seconds: float) -> Run:
                 "folder": str(folder),
                 "idle": form.idle,
                 "busy": form.idle + SETTLE,
+                "reader": reader,
             }
         ).encode()
         process._process.stdin.write(line + b"\n")
@@ -155,13 +167,15 @@ def run_ours(urls: list[str], folder: Path, form: Form, seconds: float) -> Run:
     )
 
 
-def run_ffmpeg(urls: list[str], folder: Path, seconds: float) -> Run:
-    """Record with one ffmpeg a stream."""
+def run_ffmpeg(
+    urls: list[str], folder: Path, seconds: float, codecs: tuple[str, ...] = ("-an",)
+) -> Run:
+    """Record with one ffmpeg a stream; ``codecs`` says what becomes of the sound."""
     with ExitStack() as stack:
         processes = []
         for number, url in enumerate(urls):
             command = ["ffmpeg", "-loglevel", "error", "-rtsp_transport", "tcp"]
-            command += ["-i", url, "-c", "copy", "-f", "segment"]
+            command += ["-i", url, "-c:v", "copy", *codecs, "-f", "segment"]
             command += ["-segment_time", "60", "-segment_format", "mp4"]
             options = "movflags=frag_keyframe+empty_moov+default_base_moof"
             command += ["-segment_format_options", options]
@@ -201,9 +215,9 @@ def check_files(folder: Path, streams: int, seconds: float) -> None:
 def soak(clip: Path, minutes: float) -> float:
     """Record 12 streams for long; return how many MB the memory grew meanwhile."""
     where = settings(clip, 12)
-    with _folder() as name:
+    with folder_for_files() as name:
         folder = Path(name)
-        server = RtspServer(_python(), where, folder / "rtsp.log")
+        server = RtspServer(rtsp_python(), where, folder / "rtsp.log")
         try:
             with ServerProcess(
                 python_command("_serve_recording"), folder / "log"
@@ -288,11 +302,13 @@ async def playlist_ms() -> float:
     return median(taken)
 
 
-def _folder() -> tempfile.TemporaryDirectory[str]:
+def folder_for_files() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder that is removed after use."""
     return tempfile.TemporaryDirectory(prefix="hikvision_nvr-benchmark-")
 
 
-def _python() -> str:
+def rtsp_python() -> str:
+    """Return a Python with GStreamer, or end the program."""
     python = gstreamer_python()
     if python is None:
         sys.exit("GStreamer's RTSP server is not installed")
@@ -312,9 +328,9 @@ def measure(clip: Path, form: Form) -> dict[tuple[int, str], list[Run]]:
                     flush=True,
                 )
                 where = settings(clip, streams)
-                with _folder() as name:
+                with folder_for_files() as name:
                     folder = Path(name)
-                    server = RtspServer(_python(), where, folder / "rtsp.log")
+                    server = RtspServer(rtsp_python(), where, folder / "rtsp.log")
                     try:
                         if side == "ours":
                             run = run_ours(where.urls, folder, form, form.seconds)
@@ -349,7 +365,7 @@ def main() -> None:
         )
         print(f"Peer:    {version.stdout.splitlines()[0]}")
     print(f"Disk:    {file_system(Path(tempfile.gettempdir()))}\n")
-    with _folder() as name:
+    with folder_for_files() as name:
         clip = Path(name) / "clip.h264"
         make_clip(clip)
         runs = measure(clip, form)

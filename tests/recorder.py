@@ -15,8 +15,14 @@ from homeassistant.core import HomeAssistant
 from PIL import Image
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.hikvision_nvr.device import DeviceRecording
+from custom_components.hikvision_nvr.device_footage import OpenReplay
 from custom_components.hikvision_nvr.engine import EngineListener
-from custom_components.hikvision_nvr.errors import NotRunningError, RecorderError
+from custom_components.hikvision_nvr.errors import (
+    DeviceRecordingsError,
+    NotRunningError,
+    RecorderError,
+)
 from custom_components.hikvision_nvr.model import (
     Backlog,
     Ban,
@@ -26,6 +32,7 @@ from custom_components.hikvision_nvr.model import (
     CaptureKind,
     Detection,
     DetectionType,
+    DeviceLogin,
     EngineSettings,
     JobEnd,
     JobState,
@@ -35,6 +42,7 @@ from custom_components.hikvision_nvr.model import (
     RecorderStatus,
     UploadFigures,
 )
+from custom_components.hikvision_nvr.recording.source import KeyFrame
 from custom_components.hikvision_nvr.store.mp4 import Fragment
 from custom_components.hikvision_nvr.store.segment import Segment
 
@@ -325,11 +333,15 @@ class FakeRecordings:
 
 
 class FakeRecording:
-    """Remembers what was switched."""
+    """Remembers what was switched, and has the key frames that the test gives it."""
 
     def __init__(self) -> None:
         self.switched: list[tuple[str, bool]] = []
         self.error: RecorderError | None = None
+        self.key_frames: dict[str, KeyFrame] = {}
+
+    def key_frame(self, camera_id: str) -> KeyFrame | None:
+        return self.key_frames.get(camera_id)
 
     async def set_enabled(self, camera_id: str, enabled: bool) -> None:
         if self.error:
@@ -417,6 +429,48 @@ class FakeJobs:
         return [one for one in self.open if job_id in (None, one)]
 
 
+class FakeDeviceFootage:
+    """What devices have recorded, as the test says."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._devices = {
+            camera.folder: camera.device
+            for camera in settings.cameras
+            if camera.device is not None
+        }
+        self.known: list[DeviceRecording] = []
+        self.url = ""
+        self.opened: list[tuple[str, datetime, datetime]] = []
+        self.closed: list[str] = []
+        self.error: RecorderError | None = None
+
+    def has_device(self, folder: str) -> bool:
+        return folder in self._devices
+
+    def device_of(self, folder: str) -> DeviceLogin:
+        if folder not in self._devices:
+            raise DeviceRecordingsError("no device", camera=folder)
+        return self._devices[folder]
+
+    async def find(
+        self, folder: str, start: datetime, end: datetime
+    ) -> list[DeviceRecording]:
+        if self.error:
+            raise self.error
+        return [one for one in self.known if one.start < end and one.end > start]
+
+    async def open_replay(
+        self, folder: str, start: datetime, end: datetime
+    ) -> OpenReplay:
+        if self.error:
+            raise self.error
+        self.opened.append((folder, start, end))
+        return OpenReplay(self.url, f"token-{len(self.opened)}")
+
+    async def close_replay(self, folder: str, token: str) -> None:
+        self.closed.append(token)
+
+
 class FakeEngine:
     """An engine that runs nothing; the test speaks for it."""
 
@@ -441,6 +495,7 @@ class FakeEngine:
         self.offsite = FakeOffsite() if settings.s3 else None
         self.jobs = FakeJobs()
         self.recording = FakeRecording()
+        self.device_footage = FakeDeviceFootage(settings)
         self.lifted: list[str] = []
 
     def start(self) -> None:

@@ -1,6 +1,9 @@
 """The camera entity: its stream, and a still picture at any time."""
 
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+import time
 from types import SimpleNamespace
 from unittest.mock import AsyncMock, Mock, patch
 
@@ -16,6 +19,7 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
+from PIL import Image
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -27,7 +31,15 @@ from syrupy.filters import props
 from custom_components.hikvision_nvr.camera import (
     GRAB_AGAIN_AFTER,
     GRAB_AGAIN_AFTER_FAILURE,
+    KEY_FRAME_AGE,
 )
+from custom_components.hikvision_nvr.model import VideoCodec
+from custom_components.hikvision_nvr.recording.nal import (
+    join_with_lengths,
+    split_byte_stream,
+)
+from custom_components.hikvision_nvr.recording.source import KeyFrame
+from tests.simulators.byte_stream import make_byte_stream
 
 from .recorder import JPEG, FakeEngine, a_capture, camera_subentry, recorder_entry
 
@@ -116,6 +128,30 @@ async def test_a_stream_that_is_watched_gives_the_picture(
     stream.outputs = dict
     assert (await async_get_image(home, FRONT)).content == JPEG
     camera.stream = None
+
+
+async def test_a_camera_that_is_recorded_shows_its_last_key_frame(
+    home: HomeAssistant, engine: FakeEngine, grab: Mock, tmp_path: Path
+) -> None:
+    capture = a_capture()
+    engine.keep(capture)
+    await engine.tell(home, capture)
+    clip = make_byte_stream(tmp_path / "clip.h264", seconds=1)
+    units = split_byte_stream(clip.read_bytes())
+    sets = tuple(unit for unit in units if unit[0] & 31 in {7, 8})
+    key = next(unit for unit in units if unit[0] & 31 == 5)
+    frame = KeyFrame(VideoCodec.H264, sets, join_with_lengths([key]), time.monotonic())
+    frames = engine.recording.key_frames
+    frames["camera-front-door"] = frame
+    picture = Image.open(BytesIO((await async_get_image(home, FRONT)).content))
+    assert (picture.format, picture.size) == ("JPEG", (320, 240))
+    for unfit in (
+        replace(frame, arrived=time.monotonic() - KEY_FRAME_AGE - 1),
+        replace(frame, data=join_with_lengths([b"\x65no picture"])),
+    ):
+        frames["camera-front-door"] = unfit
+        assert (await async_get_image(home, FRONT)).content == JPEG
+    grab.assert_not_called()
 
 
 async def test_a_camera_without_snapshot_is_asked_but_not_all_the_time(

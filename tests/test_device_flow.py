@@ -14,7 +14,6 @@ import socket
 from typing import Any
 
 from homeassistant.components.camera import async_get_image
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import (
@@ -42,25 +41,23 @@ from tests.simulators.device_profiles import Profile
 from tests.simulators.discovery import Answerer, sadp_reply, ws_reply
 from tests.simulators.onvif import OnvifCamera
 
-from .recorder import recorder_entry
+from .device_owner import (
+    CHOICES,
+    add,
+    begin,
+    entity,
+    login,
+    progress,
+    reachable,
+    running_recorder,
+    state,
+    submit,
+    until,
+)
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 type Simulate = Callable[..., SimulatedDevice]
-CHOICES = {
-    "events": ["motion", "line_crossing"],
-    "capture_count": 3,
-    "capture_interval": 1000,
-    "arm_always": True,
-    "set_clock": True,
-    "ntp_server": "",
-}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -84,105 +81,8 @@ async def recorder(
     home: HomeAssistant, tmp_path: Path, sftp: bool
 ) -> AsyncIterator[MockConfigEntry]:
     """A recorder that really receives, without cameras yet."""
-    await home.config.async_set_time_zone("Europe/Berlin")
-    entry = recorder_entry(
-        tmp_path / "storage",
-        s3=None,
-        ftps_port=free_port(),
-        **({"sftp": True, "sftp_port": free_port()} if sftp else {}),
-    )
-    entry.add_to_hass(home)
-    assert await home.config_entries.async_setup(entry.entry_id)
-    await home.async_block_till_done()
-    yield entry
-    if entry.state is ConfigEntryState.LOADED:
-        assert await home.config_entries.async_unload(entry.entry_id)
-    await home.async_block_till_done()
-
-
-async def until(condition: Callable[[], Any], seconds: float = 15) -> None:
-    """Wait for what other threads bring about."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
-
-
-def login(device: SimulatedDevice, **changes: Any) -> dict[str, Any]:
-    return {
-        "host": device.host,
-        "rtsp_username": device.username,
-        "rtsp_password": device.password,
-        "advanced": {"https": False, "http_port": device.port, "rtsp_port": 554},
-        **changes,
-    }
-
-
-async def begin(home: HomeAssistant, entry: MockConfigEntry) -> dict[str, Any]:
-    menu = await home.config_entries.subentries.async_init(
-        (entry.entry_id, "camera"), context={"source": "user"}
-    )
-    return await submit(home, menu, {"next_step_id": "device"})
-
-
-async def submit(
-    home: HomeAssistant, flow: dict[str, Any], values: dict[str, Any] | None
-) -> dict[str, Any]:
-    return await home.config_entries.subentries.async_configure(flow["flow_id"], values)
-
-
-async def add(
-    home: HomeAssistant,
-    entry: MockConfigEntry,
-    device: SimulatedDevice,
-    *,
-    event_stream: bool = True,
-    set_up: bool = True,
-    **choices: Any,
-) -> str:
-    """Add a camera as its owner would; returns the subentry's id."""
-    known = set(entry.subentries)
-    flow = await submit(home, await begin(home, entry), login(device))
-    assert flow["step_id"] == "device_camera", flow
-    values = {"name": device.name, "event_stream": event_stream}
-    if device.profile.protocols:
-        values["set_up"] = set_up
-    flow = await submit(home, flow, values)
-    if set_up and device.profile.protocols:
-        fields = {str(key) for key in flow["data_schema"].schema}
-        plain = {"accept_plain": True} if "accept_plain" in fields else {}
-        flow = await submit(home, flow, CHOICES | plain | choices)
-        assert flow["step_id"] == "preview", flow
-        flow = await submit(home, flow, {})
-    assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
-    await home.async_block_till_done()
-    (camera_id,) = set(entry.subentries) - known
-    await reachable(home, entry, camera_id)
-    return camera_id
-
-
-async def reachable(
-    home: HomeAssistant, entry: MockConfigEntry, camera_id: str
-) -> None:
-    """Wait until the recorder has asked the device."""
-
-    def settled() -> bool:
-        status = entry.runtime_data.device_status(camera_id)
-        return status.can_deliver is not None and status.stream is not False
-
-    await until(settled)
-    await home.async_block_till_done()
-
-
-def entity(home: HomeAssistant, camera_id: str, platform: str, key: str) -> str:
-    found = er.async_get(home).async_get_entity_id(
-        platform, "hikvision_nvr", f"{camera_id}_{key}"
-    )
-    assert found, f"{platform} {key}"
-    return found
-
-
-def state(home: HomeAssistant, camera_id: str, platform: str, key: str) -> str:
-    return home.states.get(entity(home, camera_id, platform, key)).state
+    async with running_recorder(home, tmp_path / "storage", sftp=sftp) as entry:
+        yield entry
 
 
 # Adding and setting up
@@ -731,10 +631,6 @@ def sadp(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answerer]:
         yield answerer
 
 
-def progress(home: HomeAssistant) -> list[dict[str, Any]]:
-    return home.config_entries.flow.async_progress_by_handler("hikvision_nvr")
-
-
 async def test_a_camera_in_the_network_is_offered_once_and_added(
     home: HomeAssistant,
     recorder: MockConfigEntry,
@@ -935,6 +831,40 @@ async def test_a_camera_of_another_brand_tells_its_stream_by_onvif(
         "@127.0.0.1:8554/cam/realmonitor?channel=1&subtype=0"
     )
     assert "http_port" not in shed.data
+
+
+async def test_an_onvif_port_can_be_entered_behind_the_address(
+    home: HomeAssistant, recorder: MockConfigEntry
+) -> None:
+    with OnvifCamera() as camera:
+        menu = await home.config_entries.subentries.async_init(
+            (recorder.entry_id, "camera"), context={"source": "user"}
+        )
+        flow = await submit(home, menu, {"next_step_id": "other"})
+        values = {
+            "name": "Shed",
+            "rtsp_port": 554,
+            "rtsp_username": camera.username,
+            "rtsp_password": camera.password,
+            "channel": 1,
+            "brand": "dahua",
+            "motion_hold": 10,
+            "advanced": {},
+        }
+        if "recording" in {str(key) for key in flow["data_schema"].schema}:
+            values["recording"] = {}
+        host = f"127.0.0.1:{camera.port}"
+        # Only for ONVIF: the stream's port has a field of its own.
+        flow = await submit(home, flow, values | {"host": host, "find_stream": False})
+        assert flow["errors"] == {"host": "invalid_host"}
+        flow = await submit(home, flow, values | {"host": host, "find_stream": True})
+        assert flow["step_id"] == "delivery"
+        await submit(
+            home, flow, {"upload_username": "shed", "upload_password": "Tell-Nobody1"}
+        )
+        await home.async_block_till_done()
+    (shed,) = recorder.subentries.values()
+    assert (shed.data["host"], shed.data["rtsp_port"]) == ("127.0.0.1", 8554)
 
 
 async def test_with_https_the_certificate_is_remembered_and_a_new_one_accepted_by_hand(

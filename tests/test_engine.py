@@ -180,8 +180,12 @@ def test_why_s3_cannot_be_used_is_told(tmp_path: Path) -> None:
         secret_access_key="secret",
     )
     listener = Listener()
-    with running(settings(tmp_path, s3=nowhere), listener):
+    with running(settings(tmp_path, s3=nowhere), listener) as engine:
         assert listener.lost.wait(20)
+        # Only this bucket can say which captures may make room.
+        assert engine.offsite is not None
+        room = engine.store.recordings.retention.captures
+        assert room.proof == engine.offsite.proven
     *_, last = listener.statuses
     assert (last.offsite_connected, last.offsite_error) == (
         False,

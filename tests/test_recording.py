@@ -19,6 +19,9 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.hikvision_nvr.diagnostics import (
+    async_get_config_entry_diagnostics,
+)
 from custom_components.hikvision_nvr.errors import CatalogueError, FootageNotFoundError
 from custom_components.hikvision_nvr.model import (
     GapReason,
@@ -26,6 +29,7 @@ from custom_components.hikvision_nvr.model import (
     RecordingState,
     RecordingStatus,
     StoragePressure,
+    StreamReader,
 )
 from custom_components.hikvision_nvr.store.mp4 import Fragment
 from custom_components.hikvision_nvr.store.segment import Segment, SegmentInfo
@@ -165,6 +169,8 @@ async def test_the_form_becomes_what_the_engine_works_with(
                 "Front door",
                 recording_mode="schedule",
                 recording_audio=False,
+                recording_reader="ffmpeg",
+                recording_basic=True,
                 pre_roll=7,
                 post_roll=20,
                 schedule_days=["sat", "sun"],
@@ -188,9 +194,30 @@ async def test_the_form_becomes_what_the_engine_works_with(
     assert recording.schedule.begin.isoformat() == "22:00:00"
     assert recording.schedule.end.isoformat() == "06:30:00"
     assert not recording.audio
+    assert recording.reader is StreamReader.FFMPEG
+    assert recording.basic
     assert (recording.days, recording.max_bytes) == (14, 500 * 10**9)
     assert recording.pre_roll == timedelta(seconds=7)
     assert "s3cret" not in repr(engines[0].settings)
+
+
+async def test_diagnostics_tell_which_reader_a_camera_has_and_why(
+    home: HomeAssistant, entry: MockConfigEntry, engine: FakeEngine
+) -> None:
+    await engine.tell(
+        home,
+        status(
+            RecordingStatus(
+                reader=StreamReader.FFMPEG, reader_reason="stream_unsupported"
+            )
+        ),
+    )
+    told = await async_get_config_entry_diagnostics(home, entry)
+    recording = told["status"]["recordings"][FRONT]
+    assert (recording["reader"], recording["reader_reason"]) == (
+        "ffmpeg",
+        "stream_unsupported",
+    )
 
 
 async def test_options_say_how_long_recordings_stay(
@@ -308,7 +335,7 @@ async def test_what_a_browser_may_not_know_is_said_before_it_tries(
     add_footage(engine, START, video="hvc1.1.6.L120.90", audio="flac")
     root = "media-source://hikvision_nvr/entry-Recorder"
     (item,) = await children(home, f"{root}/recordings/Front door/2026-11-22")
-    assert item.title.endswith("H.265")
+    assert "H.265" in item.title
     resolved = await async_resolve_media(home, item.media_content_id, None)
     client = await hass_client_no_auth()
     master = await (await client.get(resolved.url)).text()

@@ -181,6 +181,18 @@ def without(values: dict[str, Any], key: str) -> dict[str, Any]:
             ),
         ),
         (
+            "purge",
+            {
+                "before": "2026-10-23",
+                "scope": "recordings",
+                "include_not_offsite": True,
+            },
+            (
+                "purge_recordings",
+                {**without(PURGE, "scope"), "include_not_offsite": True},
+            ),
+        ),
+        (
             "restore",
             {"camera": "Garden", "date": "2026-11-01"},
             ("restore", RESTORE),

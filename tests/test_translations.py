@@ -25,8 +25,10 @@ from custom_components.hikvision_nvr.model import (
     Brand,
     DetectionType,
     LockMode,
+    OffsiteRecordings,
     RecordingMode,
     Security,
+    StreamReader,
 )
 from custom_components.hikvision_nvr.receiver.file_names import template
 
@@ -136,6 +138,7 @@ def test_each_service_and_field_has_texts_and_an_icon() -> None:
         services.SERVICE_RETRY_UPLOADS: services.ON_RECORDER_SCHEMA,
         services.SERVICE_CANCEL: services.CANCEL_SCHEMA,
         recording_services.SERVICE_EXPORT: recording_services.EXPORT_SCHEMA,
+        recording_services.SERVICE_FILL_GAPS: recording_services.TIME_SCHEMA,
         recording_services.SERVICE_PROTECT: recording_services.TIME_SCHEMA,
         recording_services.SERVICE_UNPROTECT: recording_services.TIME_SCHEMA,
         device_services.SERVICE_SNAPSHOT: vol.Schema({}),
@@ -165,6 +168,8 @@ def test_each_choice_has_a_text() -> None:
         "live_stream": {"main", "sub"},
         "lock_mode": set(LockMode),
         "recording_mode": set(RecordingMode),
+        "recording_reader": set(StreamReader),
+        "recording_offsite": set(OffsiteRecordings),
         "sync_interval": {"2", "10", "30"},
         "weekdays": set(WEEKDAYS),
         "certificate": {"generate", "files"},
@@ -176,7 +181,11 @@ def test_each_choice_has_a_text() -> None:
         listed["translation_key"]: set(listed["options"]),
     }
     assert set(archive["options"]) == set(services.STORAGE_CLASSES)
-    assert set(purge["options"]) == {*services.PurgeScope, services.SCOPE_LOCAL}
+    assert set(purge["options"]) == {
+        *services.PurgeScope,
+        services.SCOPE_LOCAL,
+        services.SCOPE_RECORDINGS,
+    }
     assert set(tier["options"]) == set(services.TIERS)
     assert set(checks["options"]) == set(services.CHECKS)
     assert set(listed["options"]) == set(services.ListScope)

@@ -26,6 +26,7 @@ from .engine import Engine
 from .errors import CatalogueError, CertificateError, HostKeyError, RecorderError
 from .http import CaptureView, PlaylistView, SegmentView
 from .network_scan import async_start_scans
+from .provision_intents import async_start_settling, async_take_over
 from .recording_services import async_setup_recording_services
 from .schedule import async_start_schedule
 from .services import async_setup_services
@@ -63,6 +64,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: RecorderEntry) -> bool:
         name=entry.title,
         entry_type=DeviceEntryType.SERVICE,
     )
+    await async_take_over(hass, entry)
     coordinator = RecorderCoordinator(hass, entry)
     host_names = await async_host_names(
         hass,
@@ -90,10 +92,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: RecorderEntry) -> bool:
     entry.async_on_unload(await coordinator.issues.async_start())
     entry.async_on_unload(async_start_schedule(hass, coordinator))
     entry.async_on_unload(async_start_scans(hass, coordinator))
-
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
     entry.async_on_unload(entry.add_update_listener(_async_update_listener))
     entry.async_on_unload(_reload_on_new_time_zone(hass, entry))
+    # What this changes must be seen by the listener above.
+    async_start_settling(hass, coordinator)
     return True
 
 
@@ -131,8 +134,14 @@ async def async_remove_config_entry_device(
 
 
 async def _async_update_listener(hass: HomeAssistant, entry: RecorderEntry) -> None:
-    """Reload after any change of the recorder or of its cameras."""
-    hass.config_entries.async_schedule_reload(entry.entry_id)
+    """Reload after any change of the recorder or of its cameras.
+
+    Once for many: a device of 64 channels is as many changes in one moment.
+    """
+    coordinator = entry.runtime_data
+    if not coordinator.reloading:
+        coordinator.reloading = True
+        hass.config_entries.async_schedule_reload(entry.entry_id)
 
 
 def _reload_on_new_time_zone(

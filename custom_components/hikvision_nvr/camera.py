@@ -28,13 +28,16 @@ from .entity import MAKERS, CameraEntity
 from .errors import RecorderError
 from .files import async_read_capture, mime_type
 from .model import RecordingState
-from .recording.still import grab_still
+from .recording.still import decode_key_frame, grab_still
 from .settings import camera_rtsp_url
 
 PARALLEL_UPDATES = 0
 
 GRAB_TIMEOUT = 8
 """Seconds for a frame: less than the 10 that Home Assistant waits for a picture."""
+
+KEY_FRAME_AGE = 30
+"""Seconds after which a picture of the recording is not what the camera sees now."""
 
 GRAB_AGAIN_AFTER = 10
 GRAB_AGAIN_AFTER_FAILURE = 60
@@ -112,12 +115,13 @@ class StreamCamera(CameraEntity, Camera):
     ) -> bytes | None:
         """Return a picture from the device, else a frame, else the last snapshot.
 
-        A frame is taken of a stream that somebody watches. Only a camera that has
+        A frame is taken of a stream that somebody watches, or that is recorded. Only a camera that has
         not delivered any snapshot yet is asked for its stream.
         """
         return (
             await self._async_device_picture()
             or await self._async_frame(width, height)
+            or await self._async_key_frame()
             or await self._async_last_snapshot()
             or await self._async_grab()
         )
@@ -140,6 +144,17 @@ class StreamCamera(CameraEntity, Camera):
         if (stream := self.stream) and stream.available and stream.outputs():
             return await stream.async_get_image(width=width, height=height)
         return None
+
+    async def _async_key_frame(self) -> bytes | None:
+        """Return the last key picture of a stream that is recorded, unless it is old."""
+        frame = self.coordinator.engine.recording.key_frame(self.camera_id)
+        if frame is None or time.monotonic() - frame.arrived > KEY_FRAME_AGE:
+            return None
+        try:
+            return await self.hass.async_add_executor_job(decode_key_frame, frame)
+        except av.FFmpegError as err:
+            LOGGER.debug("%s: no picture of the recording: %s", self.entity_id, err)
+            return None
 
     async def _async_last_snapshot(self) -> bytes | None:
         """Return the last snapshot, None when there is none to show."""

@@ -1,6 +1,7 @@
 """Config flow of a camera, which is a subentry of its recorder."""
 
 from collections.abc import Mapping
+import re
 from typing import Any, override
 
 from homeassistant.config_entries import (
@@ -80,6 +81,7 @@ class CameraSubentryFlow(DeviceSteps, ConfigSubentryFlow):
         self._data: dict[str, Any] = {}
         self._placeholders: dict[str, str] = {}
         self._by_onvif = False
+        self._onvif_port: int | None = None
 
     @override
     def _flow(self) -> CameraSubentryFlow:
@@ -141,7 +143,7 @@ class CameraSubentryFlow(DeviceSteps, ConfigSubentryFlow):
             found = await self._engine().run(
                 find_stream(
                     data[CONF_HOST],
-                    self._http_port,
+                    self._onvif_port or self._onvif_service(data[CONF_HOST]),
                     data.get(CONF_RTSP_USERNAME, ""),
                     data.get(CONF_RTSP_PASSWORD, ""),
                 )
@@ -151,6 +153,17 @@ class CameraSubentryFlow(DeviceSteps, ConfigSubentryFlow):
             return {CONF_FIND_STREAM: "no_stream_found"}
         data[CONF_RTSP_PORT], data[CONF_STREAM_PATH] = found.port, found.path
         return {}
+
+    def _onvif_service(self, host: str) -> str | None:
+        """Return where discovery has seen the ONVIF service of an address."""
+        return next(
+            (
+                device.onvif
+                for device in self._recorder().runtime_data.found
+                if device.onvif and device.address == host
+            ),
+            None,
+        )
 
     def _found_devices(self) -> dict[str, FoundDevice]:
         """Return the devices in the network that the recorder does not have."""
@@ -174,6 +187,8 @@ class CameraSubentryFlow(DeviceSteps, ConfigSubentryFlow):
         if user_input is not None:
             data = entered(user_input)
             find_stream_wanted = data.pop(CONF_FIND_STREAM, False)
+            if find_stream_wanted:
+                data[CONF_HOST], self._onvif_port = _split_port(data[CONF_HOST])
             title = data.pop(CONF_NAME)
             errors = self._check_camera(title, data, self._cameras())
             try:
@@ -367,6 +382,14 @@ class CameraSubentryFlow(DeviceSteps, ConfigSubentryFlow):
 def _stream(data: Mapping[str, Any]) -> tuple[str, int, int]:
     """Return what tells one stream from another."""
     return data[CONF_HOST].casefold(), data[CONF_RTSP_PORT], data[CONF_CHANNEL]
+
+
+def _split_port(host: str) -> tuple[str, int | None]:
+    """Return an address without the port of its ONVIF service, and that port."""
+    found = re.fullmatch(r"([^:\[\]]+|\[[0-9A-Fa-f:.]+\]):([1-9]\d{0,4})", host)
+    if found is None or int(found[2]) > 65535:
+        return host.strip("[]"), None
+    return found[1].strip("[]"), int(found[2])
 
 
 def _can_be_bound(data: Mapping[str, Any]) -> bool:

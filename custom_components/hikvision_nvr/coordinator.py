@@ -31,6 +31,7 @@ from .const import (
     SUBENTRY_CAMERA,
 )
 from .device import FoundDevice
+from .device_media import DeviceReplays
 from .errors import DeviceAuthError, OffsiteAuthError
 from .issues import RecorderIssues
 from .media_id import CaptureId
@@ -68,7 +69,9 @@ class RecorderCoordinator(DataUpdateCoordinator[RecorderStatus]):
             camera.subentry_id: camera
             for camera in entry.get_subentries_of_type(SUBENTRY_CAMERA)
         }
+        self.reloading = False
         self.playbacks = Playbacks(entry.entry_id)
+        self.replays = DeviceReplays(hass, entry)
         self.issues = RecorderIssues(hass, entry, self.cameras)
         self._detection_listeners: dict[str, list[Listener[Detection]]] = {}
         self.found: list[FoundDevice] = []

@@ -80,6 +80,7 @@ from .provision import (
     kept_choices,
     target_port,
 )
+from .provision_intents import async_forget_intent, new_camera_note
 from .receiver.passwords import generate_password, hash_password
 from .store import camera_folder
 
@@ -337,19 +338,22 @@ class DeviceSteps:
 
     @callback
     def async_remove(self) -> None:
-        """Close the account of a camera that was not added after all."""
+        """Put back what was written for a camera that was not added after all."""
         if not self._admitted or self._camera is None:
             return
         folders = {camera.data[CONF_FOLDER] for camera in self._cameras()}
         if self._camera.folder not in folders:
             self.hass.async_create_task(
-                self._async_dismiss(self._camera), "close an upload account"
+                self._async_dismiss(self._camera), "put a device back"
             )
 
     async def _async_dismiss(self, camera: Camera) -> None:
         with suppress(RecorderError):
             engine = self._engine()
             await engine.run(engine.devices.dismiss(camera))
+            await engine.run(engine.devices.put_back(camera))
+        # Were it found at the next start, the camera would be added.
+        await async_forget_intent(self.hass, self._recorder().entry_id, camera.folder)
 
     # What they have in common.
 
@@ -484,7 +488,10 @@ class DeviceSteps:
         try:
             engine = self._engine()
             self._admitted = True
-            seen = await engine.run(engine.devices.provision(self._camera, self._plan))
+            note = new_camera_note(self.hass, self._new.title, self._new.data)
+            seen = await engine.run(
+                engine.devices.provision(self._camera, self._plan, note)
+            )
         except RecorderError as err:
             self._failure = err
             return await self.async_step_provision_failed()

@@ -5,17 +5,26 @@ poll. A refused password is not tried again until there is another one.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 import logging
 import random
-from typing import Final
+from typing import Any, Final
 
 from .camera_activity import CameraActivity
 from .detections import Incident
-from .device import Backups, Description, IsapiClient, Plan, Wanted, describe
+from .device import (
+    Backups,
+    Description,
+    Intent,
+    Intents,
+    IsapiClient,
+    Plan,
+    Wanted,
+    describe,
+)
 from .device.alert_stream import listen
 from .device.describe import (
     motion_detection_path,
@@ -29,6 +38,8 @@ from .device.describe import (
     uploads,
 )
 from .device.provisioning import (
+    account_first,
+    account_written,
     make_plan,
     put_back,
     set_linkage,
@@ -42,6 +53,7 @@ from .errors import (
     DeviceLockedError,
     DeviceOfflineError,
     DeviceUnsupportedError,
+    ProvisioningError,
     RecorderError,
 )
 from .intake import Intake
@@ -80,12 +92,14 @@ class Devices:
         receiver: Receiver,
         activity: CameraActivity,
         backups: Backups,
+        intents: Intents,
         on_change: Callable[[], None],
     ) -> None:
         """Prepare; ``on_change`` hears of each change of ``statuses``."""
         self._intake = intake
         self._receiver = receiver
         self._backups = backups
+        self._intents = intents
         self._devices: dict[str, Device] = {}
         shared: dict[DeviceLogin, list[Camera]] = {}
         for camera in cameras:
@@ -138,31 +152,98 @@ class Devices:
         finally:
             await client.close()
 
-    async def provision(self, camera: Camera, plan: Plan) -> bool:
+    async def provision(
+        self, camera: Camera, plan: Plan, note: Mapping[str, Any]
+    ) -> bool:
         """Write a plan to a camera's device and let it deliver a test.
 
         The camera's account works from now on. Returns whether an upload was seen;
         False also where the device has no test of its own. Raises ProvisioningError
         when a document was refused, in which case the others are as before.
+
+        ``note`` is kept with the plan from before the first document is written: it
+        says what to keep here of the camera. Forget it when that is safe, and when
+        the camera shall not be set up after all.
         """
+        intent = Intent(
+            folder=camera.folder,
+            edits=plan.edits,
+            target=plan.wanted.target,
+            note=note,
+        )
+        await asyncio.to_thread(self._intents.keep, intent)
+        return await self._carry_out(camera, intent)
+
+    async def finish(self, camera: Camera, intent: Intent) -> bool:
+        """Write what a power cut or a lost connection has left undone.
+
+        Which documents the device has is not known, so it gets all of them again,
+        the account first. Raises what ``provision`` raises.
+        """
+        assert camera.device is not None
+        client = IsapiClient(camera.device)
+        try:
+            # A device that cannot be asked now is no device that refuses.
+            await read_info(client)
+        finally:
+            await client.close()
+        return await self._carry_out(
+            camera, replace(intent, edits=account_first(intent.edits))
+        )
+
+    async def _carry_out(self, camera: Camera, intent: Intent) -> bool:
         assert camera.device is not None
         self._receiver.admit(camera)
         self._intake.admit(camera)
         client = IsapiClient(camera.device)
         try:
-            await asyncio.to_thread(self._backups.keep, camera.folder, plan.edits)
-            await write(client, plan.edits)
-            with self._intake.expect(camera) as delivered:
-                try:
-                    await test_delivery(client, plan.wanted.target)
-                except DeviceUnsupportedError:
-                    return False
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(DELIVERY_TIME):
-                        await delivered
-                return delivered.done() and not delivered.cancelled()
+            await asyncio.to_thread(self._backups.keep, camera.folder, intent.edits)
+            try:
+                await write(client, intent.edits)
+                seen = await self._test(camera, client, intent)
+            except ProvisioningError as err:
+                if not isinstance(err.__cause__, DeviceOfflineError):
+                    # Refused, and never to be accepted: only the account may stay.
+                    await self._settle(
+                        intent,
+                        keep=account_written(intent.edits, err.placeholders["path"]),
+                    )
+                raise
+            except DeviceError:
+                # Everything is written, but it does not answer to the test.
+                await self._settle(intent, keep=True)
+                raise
+            await self._settle(intent, keep=True)
+            return seen
         finally:
             await client.close()
+
+    async def _test(self, camera: Camera, client: IsapiClient, intent: Intent) -> bool:
+        """Let the device deliver; returns whether anything has arrived."""
+        with self._intake.expect(camera) as delivered:
+            try:
+                await test_delivery(client, intent.target)
+            except DeviceUnsupportedError:
+                return False
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DELIVERY_TIME):
+                    await delivered
+            return delivered.done() and not delivered.cancelled()
+
+    async def _settle(self, intent: Intent, *, keep: bool) -> None:
+        """Note that the device is done with; ``keep`` what belongs to its account."""
+        if keep:
+            await asyncio.to_thread(self._intents.keep, replace(intent, edits=()))
+        else:
+            await asyncio.to_thread(self._intents.forget, intent.folder)
+
+    async def intent(self, folder: str) -> Intent | None:
+        """Return what is not known yet to be kept on both sides."""
+        return await asyncio.to_thread(self._intents.get, folder)
+
+    async def forget_intent(self, folder: str) -> None:
+        """Forget what was intended with a camera: it is kept on both sides."""
+        await asyncio.to_thread(self._intents.forget, folder)
 
     async def put_back(self, camera: Camera) -> list[str]:
         """Write a device's documents as they were before the first provisioning.
@@ -178,6 +259,7 @@ class Devices:
             await client.close()
         if not left:
             await asyncio.to_thread(self._backups.forget, camera.folder)
+            await asyncio.to_thread(self._intents.forget, camera.folder)
         return left
 
     async def dismiss(self, camera: Camera) -> None:

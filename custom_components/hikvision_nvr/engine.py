@@ -13,7 +13,8 @@ import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .camera_activity import CameraActivity
-from .device import Backups
+from .device import Backups, Intents
+from .device_footage import KIND_FILL_GAPS, DeviceFootage
 from .devices import Devices
 from .errors import NotRunningError, RecorderError
 from .intake import Intake
@@ -117,7 +118,11 @@ class Engine:
             self.receiver,
             self.activity,
             Backups(settings.state_folder / "devices"),
+            Intents(settings.state_folder / "intents"),
             self.store.changed,
+        )
+        self.device_footage = DeviceFootage(
+            settings.cameras, self.store, self.recording
         )
         self.offsite: Offsite | None = None
         self.jobs = JobRunner(self.store, listener.on_job_end)
@@ -211,6 +216,14 @@ class Engine:
             await self.store.open()
             stack.push_async_callback(self.store.close)
             if self.offsite is not None:
+                # A capture makes room only if the bucket has it when it is asked.
+                self.store.recordings.retention.captures.proof = self.offsite.proven
+                await self.store.recordings.uploads.choose(
+                    {
+                        camera.folder: camera.recording.offsite
+                        for camera in self._settings.cameras
+                    }
+                )
                 await self.offsite.start()
                 stack.push_async_callback(self.offsite.stop)
                 self.jobs.add_kinds(self.offsite.job_kinds())
@@ -223,7 +236,10 @@ class Engine:
             stack.push_async_callback(self.recording.stop)
             exporter = Exporter(self.store)
             stack.callback(exporter.close)
-            self.jobs.add_kinds({KIND_EXPORT: exporter.run})
+            stack.push_async_callback(self.device_footage.close)
+            self.jobs.add_kinds(
+                {KIND_EXPORT: exporter.run, KIND_FILL_GAPS: self.device_footage.fill}
+            )
             await self.jobs.start()
             stack.push_async_callback(self.jobs.stop)
             reporter = StatusReporter(

@@ -254,6 +254,12 @@ class StreamUnauthorizedError(StreamError):
     key = "stream_unauthorized"
 
 
+class StreamBasicError(StreamError):
+    """The camera wants the password as it is, and the owner has not allowed that."""
+
+    key = "stream_basic"
+
+
 class StreamNotFoundError(StreamError):
     """The camera has no such stream: the channel is wrong."""
 
@@ -294,3 +300,15 @@ class FootageNotFoundError(RecorderError):
     """Nothing was recorded in the time that was asked for."""
 
     key = "footage_not_found"
+
+
+class DeviceRecordingsError(RecorderError):
+    """The camera has no device whose own recordings could be asked for."""
+
+    key = "device_recordings_unavailable"
+
+
+class DeviceReplayBusyError(RecorderError):
+    """The device replays a recording already; it does so for one viewer at a time."""
+
+    key = "device_replay_busy"

@@ -2,29 +2,26 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, tzinfo
-from fnmatch import fnmatchcase
+from datetime import UTC, datetime, timedelta, tzinfo
 import os
 from pathlib import Path
 from typing import Any, Final
 
 from .errors import StorageError
 from .jobs import JobRun, JobWork
-from .model import Capture, Describe
+from .local_purge import LocalPurge, matches
+from .model import Describe
 from .store import Store
+from .store.capture_removal import Proof
 from .store.incoming import Placement, hash_file, storage_error
 from .store.names import RESERVED_FOLDERS
 
 KIND_SORT_FOLDER: Final = "sort_folder"
 KIND_PURGE_LOCAL: Final = "purge_local"
+KIND_PURGE_RECORDINGS: Final = "purge_recordings"
 
 MOST_ERRORS: Final = 50
-SAMPLE_SIZE: Final = 20
-
-type Proof = Callable[[Sequence[Capture]], Awaitable[set[str]]]
-"""Returns the ids of those captures, all of one day, that are proven to be offsite."""
 
 
 class LocalJobs:
@@ -43,11 +40,15 @@ class LocalJobs:
         self._storage_root = storage_root
         self._describe = describe
         self._time_zone = time_zone
-        self._proof = proof
+        self.purge = LocalPurge(store, time_zone, proof)
 
     def kinds(self) -> dict[str, JobWork]:
         """Return the work of each kind."""
-        return {KIND_SORT_FOLDER: self.sort_folder, KIND_PURGE_LOCAL: self.purge_local}
+        return {
+            KIND_SORT_FOLDER: self.sort_folder,
+            KIND_PURGE_LOCAL: self.purge.purge_local,
+            KIND_PURGE_RECORDINGS: self.purge.purge_recordings,
+        }
 
     async def sort_folder(self, job: JobRun) -> dict[str, Any]:
         """Move files of ``<folder>/<camera>/`` into ``<folder>/<camera>/<day>/``.
@@ -86,7 +87,7 @@ class LocalJobs:
 
     def _wants(self, path: Path, modified: datetime, job: JobRun) -> bool:
         grace = timedelta(seconds=job.arguments["grace"])
-        return modified <= datetime.now(UTC) - grace and _matches(
+        return modified <= datetime.now(UTC) - grace and matches(
             path.name, job.arguments["patterns"]
         )
 
@@ -112,55 +113,6 @@ class LocalJobs:
         tally.duplicates += again
         tally.moved += not again
         tally.renamed += not again and name != path.name
-
-    async def purge_local(self, job: JobRun) -> dict[str, Any]:
-        """Delete captures from the disk, oldest days first.
-
-        Arguments: ``before`` (ISO date), ``camera`` (or None), ``pattern``,
-        ``max_delete``, ``dry_run``, ``include_not_offsite``: without the latter only
-        what the bucket is proven to have goes. Raises OffsiteError, StorageError.
-        """
-        tally = _PurgeTally(deleted=job.checkpoint.get("deleted", 0))
-        limit: int = job.arguments["max_delete"]
-        days = await self._store.captures.local_days(
-            date.fromisoformat(job.arguments["before"]), job.arguments["camera"]
-        )
-        job.expect(len(days))
-        for day, camera in days:
-            if job.cancelled:
-                break
-            captures = [
-                one
-                for one in await self._store.captures.local_on(camera, day)
-                if _matches(one.name, [job.arguments["pattern"]])
-            ]
-            room = max(0, limit - tally.deleted)
-            if not job.arguments["dry_run"] and not room:
-                tally.match(captures)
-                tally.remaining += len(captures)
-                job.done()
-                continue
-            going = await self._may_go(captures, job)
-            tally.match(going)
-            tally.not_offsite += len(captures) - len(going)
-            if job.arguments["dry_run"]:
-                tally.remaining += max(0, tally.matched - limit) - tally.remaining
-            else:
-                tally.remaining += len(going) - len(going[:room])
-                gone = await self._store.drop(going[:room])
-                tally.deleted += len(gone)
-                tally.failed += len(going[:room]) - len(gone)
-                await job.save(deleted=tally.deleted)
-            job.done()
-        return tally.result(job)
-
-    async def _may_go(self, captures: Sequence[Capture], job: JobRun) -> list[Capture]:
-        if job.arguments["include_not_offsite"]:
-            return list(captures)
-        if self._proof is None:
-            return []
-        proven = await self._proof(captures)
-        return [one for one in captures if one.id in proven]
 
 
 @dataclass(slots=True)
@@ -190,42 +142,6 @@ class _SortTally:
             "failed": self.failed,
             "by_camera": dict(sorted(self.by_camera.items())),
             "errors": self.errors,
-            "complete": not job.cancelled,
-        }
-
-
-@dataclass(slots=True)
-class _PurgeTally:
-    matched: int = 0
-    bytes: int = 0
-    deleted: int = 0
-    not_offsite: int = 0
-    remaining: int = 0
-    failed: int = 0
-    by_camera: Counter[str] = field(default_factory=Counter)
-    sample: list[str] = field(default_factory=list)
-
-    def match(self, captures: Sequence[Capture]) -> None:
-        for one in captures:
-            self.matched += 1
-            self.bytes += one.size
-            self.by_camera[one.camera] += 1
-            if len(self.sample) < SAMPLE_SIZE:
-                self.sample.append(one.relative_path)
-
-    def result(self, job: JobRun) -> dict[str, Any]:
-        return {
-            "dry_run": job.arguments["dry_run"],
-            "scope": "local",
-            "before": job.arguments["before"],
-            "matched": self.matched,
-            "bytes": self.bytes,
-            "deleted": self.deleted,
-            "not_offsite": self.not_offsite,
-            "remaining": self.remaining,
-            "by_camera": dict(sorted(self.by_camera.items())),
-            "sample": self.sample,
-            "failed": self.failed,
             "complete": not job.cancelled,
         }
 
@@ -262,8 +178,3 @@ def _is_reserved(name: str) -> bool:
 def _overlap(one: Path, other: Path) -> bool:
     one, other = one.resolve(), other.resolve()
     return one.is_relative_to(other) or other.is_relative_to(one)
-
-
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    folded = name.casefold()
-    return any(fnmatchcase(folded, pattern.casefold()) for pattern in patterns)

@@ -107,7 +107,48 @@ class FootageId:
         return f"media-source://{DOMAIN}/{self}"
 
 
-type MediaId = RecorderId | CameraId | DayId | CaptureId | RecordingsId | FootageId
+@dataclass(frozen=True, slots=True)
+class DeviceRecordingsId:
+    """What the device of a camera has recorded on a day itself."""
+
+    entry_id: str
+    folder: str
+    day: date
+
+    @override
+    def __str__(self) -> str:
+        """Return the identifier."""
+        return f"{self.entry_id}/device/{self.folder}/{self.day.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayId:
+    """Footage on the device of a camera, from a time to another: aware."""
+
+    entry_id: str
+    folder: str
+    start: datetime
+    end: datetime
+
+    @override
+    def __str__(self) -> str:
+        """Return the identifier."""
+        return (
+            f"{self.entry_id}/replay/{self.folder}"
+            f"/{_compact(self.start)}/{_compact(self.end)}"
+        )
+
+
+type MediaId = (
+    RecorderId
+    | CameraId
+    | DayId
+    | CaptureId
+    | RecordingsId
+    | FootageId
+    | DeviceRecordingsId
+    | ReplayId
+)
 
 
 def parse(identifier: str) -> MediaId:
@@ -125,6 +166,10 @@ def parse(identifier: str) -> MediaId:
             return RecordingsId(entry_id, folder, date.fromisoformat(day))
         case [entry_id, "footage", folder, start, end]:
             return FootageId(entry_id, folder, _moment(start), _moment(end))
+        case [entry_id, "device", folder, day]:
+            return DeviceRecordingsId(entry_id, folder, date.fromisoformat(day))
+        case [entry_id, "replay", folder, start, end]:
+            return ReplayId(entry_id, folder, _moment(start), _moment(end))
     raise ValueError(f"Not an identifier of a recorder's media: {identifier!r}")
 
 

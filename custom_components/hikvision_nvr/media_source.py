@@ -24,6 +24,8 @@ from homeassistant.util import dt as dt_util
 
 from .const import CONF_FOLDER, DOMAIN
 from .coordinator import RecorderCoordinator
+from .device_media import HLS, device_recordings
+from .errors import RecorderError
 from .files import (
     async_find_capture,
     async_loaded_recorder,
@@ -34,22 +36,21 @@ from .media_id import (
     CameraId,
     CaptureId,
     DayId,
+    DeviceRecordingsId,
     FootageId,
     MediaId,
     RecorderId,
     RecordingsId,
+    ReplayId,
     parse,
 )
 from .model import Capture, CaptureKind
 from .playback import Playback
 from .store.segment import Segment
-from .translated import async_common_text
+from .translated import async_common_text, translated
 
 PAGE = 200
 """Home Assistant's media browser becomes unusable with thousands of items."""
-
-HLS = "application/x-mpegURL"
-"""The only name of HLS that Home Assistant's frontend knows; case matters."""
 
 THUMBNAIL_VALIDITY = timedelta(hours=6)
 
@@ -78,6 +79,8 @@ class RecorderMediaSource(MediaSource):
             raise _unknown(Unresolvable, item) from err
         if isinstance(media_id, FootageId):
             return self._resolve_footage(media_id)
+        if isinstance(media_id, ReplayId):
+            return await self._resolve_replay(media_id)
         if not isinstance(media_id, CaptureId):
             raise _unknown(Unresolvable, item)
         if (found := await async_find_capture(self.hass, media_id)) is None:
@@ -93,6 +96,16 @@ class RecorderMediaSource(MediaSource):
             raise _error(Unresolvable, "media_recorder_not_loaded")
         playback = Playback(media_id.folder, media_id.start, media_id.end)
         return PlayMedia(recorder.playbacks.async_url(playback), HLS)
+
+    async def _resolve_replay(self, media_id: ReplayId) -> PlayMedia:
+        """Let the camera's device replay what it has recorded itself."""
+        if (recorder := async_loaded_recorder(self.hass, media_id.entry_id)) is None:
+            raise _error(Unresolvable, "media_recorder_not_loaded")
+        try:
+            url = await recorder.replays.async_url(recorder.engine, media_id)
+        except RecorderError as err:
+            raise translated(err, Unresolvable) from err
+        return PlayMedia(url, HLS)
 
     @override
     async def async_browse_media(self, item: MediaSourceItem) -> BrowseMediaSource:
@@ -114,6 +127,8 @@ class RecorderMediaSource(MediaSource):
                 return await self._browse_captures(recorder, media_id)
             case RecordingsId():
                 return await self._browse_recordings(recorder, media_id)
+            case DeviceRecordingsId():
+                return await self._browse_device(recorder, media_id)
         raise _unknown(BrowseError, item)
 
     @callback
@@ -189,6 +204,12 @@ class RecorderMediaSource(MediaSource):
             recordings = RecordingsId(media_id.entry_id, media_id.folder, media_id.day)
             title = await async_common_text(self.hass, "media_recordings")
             children.insert(0, _folder(recordings, title))
+        if not media_id.offset and engine.device_footage.has_device(media_id.folder):
+            on_device = DeviceRecordingsId(
+                media_id.entry_id, media_id.folder, media_id.day
+            )
+            title = await async_common_text(self.hass, "media_device_recordings")
+            children.insert(0, _folder(on_device, title))
         if len(captures) > PAGE:
             older = DayId(
                 media_id.entry_id,
@@ -239,6 +260,23 @@ class RecorderMediaSource(MediaSource):
             media_id,
             f"{_camera_name(recorder, media_id.folder)} {media_id.day.isoformat()}",
             children[::-1],
+        )
+
+    async def _browse_device(
+        self, recorder: RecorderCoordinator, media_id: DeviceRecordingsId
+    ) -> BrowseMediaSource:
+        """Return what the camera's device has recorded on a day itself."""
+        engine = recorder.engine
+        try:
+            found = await engine.run(
+                engine.device_footage.find(media_id.folder, *_bounds(media_id.day))
+            )
+        except RecorderError as err:
+            raise translated(err, BrowseError) from err
+        return _folder(
+            media_id,
+            f"{_camera_name(recorder, media_id.folder)} {media_id.day.isoformat()}",
+            device_recordings(media_id, found),
         )
 
     @callback

@@ -94,6 +94,22 @@ class RecordingMode(StrEnum):
     SCHEDULE = "schedule"
 
 
+class StreamReader(StrEnum):
+    """What reads a camera's stream: our own reader, FFmpeg, or whichever can."""
+
+    AUTO = "auto"
+    OWN = "own"
+    FFMPEG = "ffmpeg"
+
+
+class OffsiteRecordings(StrEnum):
+    """Which recordings of a camera go to S3."""
+
+    OFF = "off"
+    DETECTIONS = "detections"
+    ALL = "all"
+
+
 class RecordingState(StrEnum):
     """What the recording of a camera does now.
 
@@ -135,17 +151,20 @@ class RecordingSettings:
 
     ``url`` is that of the main stream, credentials included. ``days`` and
     ``max_bytes`` limit what is kept of this camera, None where only the recorder's
-    limits count.
+    limits count. ``basic`` allows our own reader to send the password as it is.
     """
 
     mode: RecordingMode = RecordingMode.OFF
     url: str = field(default="", repr=False)
     audio: bool = True
+    reader: StreamReader = StreamReader.AUTO
+    basic: bool = False
     pre_roll: timedelta = timedelta(seconds=5)
     post_roll: timedelta = timedelta(seconds=15)
     schedule: Schedule | None = None
     days: int | None = None
     max_bytes: int | None = None
+    offsite: OffsiteRecordings = OffsiteRecordings.OFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +186,8 @@ class RecordingStatus:
     ``error`` is the key of the error for which it fails. ``bitrate`` is in bits a
     second, ``recorded`` in seconds. ``dropped`` counts key-frame groups that a slow
     disk had no time for, since the start. ``last_gap`` is when footage was last
-    missing: from, until and why.
+    missing: from, until and why. ``reader`` is what reads the stream, None before the
+    first time; ``reader_reason`` the key of the error for which it is FFmpeg.
     """
 
     state: RecordingState = RecordingState.OFF
@@ -178,6 +198,8 @@ class RecordingStatus:
     bytes: int = 0
     dropped: int = 0
     last_gap: tuple[datetime, datetime, GapReason] | None = None
+    reader: StreamReader | None = None
+    reader_reason: str | None = None
 
 
 class StoragePressure(StrEnum):

@@ -32,14 +32,15 @@ from .coordinator import RecorderCoordinator, RecorderEntry
 from .device import Change, Plan, Protocol, Target, UploadAbilities, Wanted
 from .device.time_zone import device_time_zone
 from .errors import (
+    DeviceError,
     DeviceUnsupportedError,
     HostNotAnAddressError,
     NeverProvisionedError,
     NotSeenError,
     PlainNotAcceptedError,
-    ProvisioningError,
 )
 from .model import Camera, DetectionType, Security
+from .provision_intents import known_camera_note
 from .receiver.passwords import generate_password, hash_password
 from .settings import (
     bound_address,
@@ -216,26 +217,28 @@ async def async_write_again(coordinator: RecorderCoordinator, new: NewPlan) -> N
 
     NotSeenError when everything was written and no upload has arrived.
     """
-    engine = coordinator.engine
-    written = True
+    engine, hass = coordinator.engine, coordinator.hass
+    camera = coordinator.cameras[new.camera.id]
+    note = known_camera_note(hass, camera.data, new.data)
+
+    def keep() -> None:
+        hass.config_entries.async_update_subentry(
+            coordinator.config_entry, camera, data=new.data
+        )
+
     try:
-        seen = await engine.run(engine.devices.provision(new.camera, new.plan))
-    except ProvisioningError as err:
-        written = new.plan.account_written(err.placeholders["path"])
-        if not written:
+        seen = await engine.run(engine.devices.provision(new.camera, new.plan, note))
+    except DeviceError:
+        left = await engine.run(engine.devices.intent(new.camera.folder))
+        if left is None:
             await engine.run(engine.devices.dismiss(new.camera))
+        elif left.edits:
+            # Whether it has the new password is not known: it gets it again.
+            hass.config_entries.async_schedule_reload(coordinator.config_entry.entry_id)
+        else:
+            keep()
         raise
-    except BaseException:
-        # Whether it has the new password is not known; the next try gives another.
-        written = False
-        raise
-    finally:
-        if written:
-            # The device has the new password, whatever comes after.
-            camera = coordinator.cameras[new.camera.id]
-            coordinator.hass.config_entries.async_update_subentry(
-                coordinator.config_entry, camera, data=new.data
-            )
+    keep()
     if not seen:
         raise NotSeenError("Everything was written, but no upload has arrived")
 

@@ -23,6 +23,7 @@ import voluptuous as vol
 
 from .const import CONF_FOLDER, DOMAIN
 from .coordinator import RecorderCoordinator
+from .device_footage import KIND_FILL_GAPS
 from .files import async_loaded_recorder
 from .media_id import CaptureId
 from .recording import KIND_EXPORT
@@ -30,6 +31,7 @@ from .store.rows import to_us
 from .translated import translated_errors
 
 SERVICE_EXPORT = "export"
+SERVICE_FILL_GAPS = "fill_gaps"
 SERVICE_PROTECT = "protect"
 SERVICE_UNPROTECT = "unprotect"
 
@@ -58,6 +60,7 @@ def async_setup_recording_services(hass: HomeAssistant) -> None:
     """Register the services; only admins may decide about evidence."""
     for name, handler, schema, response in (
         (SERVICE_EXPORT, _async_export, EXPORT_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_FILL_GAPS, _async_fill_gaps, TIME_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_PROTECT, _async_protect, TIME_SCHEMA, SupportsResponse.NONE),
         (SERVICE_UNPROTECT, _async_unprotect, TIME_SCHEMA, SupportsResponse.NONE),
     ):
@@ -88,6 +91,23 @@ async def _async_export(call: ServiceCall) -> ServiceResponse:
         for file in result["files"]
     ]
     return {"job_id": job_id, "files": files}
+
+
+async def _async_fill_gaps(call: ServiceCall) -> ServiceResponse:
+    """Fetch what is missing from the camera's device.
+
+    That takes as long as the footage is, so only the job's id is answered.
+    """
+    recorder, folder = _camera(call)
+    start, end = _times(call)
+    arguments = {"camera": folder, "start_us": to_us(start), "end_us": to_us(end)}
+    engine = recorder.engine
+    with translated_errors():
+        engine.device_footage.device_of(folder)
+        job_id = await engine.run(
+            engine.jobs.submit(KIND_FILL_GAPS, arguments, once=True)
+        )
+    return {"job_id": job_id}
 
 
 async def _async_protect(call: ServiceCall) -> None:

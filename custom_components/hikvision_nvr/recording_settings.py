@@ -25,8 +25,11 @@ from .const import (
     CONF_POST_ROLL,
     CONF_PRE_ROLL,
     CONF_RECORDING_AUDIO,
+    CONF_RECORDING_BASIC,
     CONF_RECORDING_DAYS,
     CONF_RECORDING_MODE,
+    CONF_RECORDING_OFFSITE,
+    CONF_RECORDING_READER,
     CONF_RECORDING_SIZE,
     CONF_RTSP_PASSWORD,
     CONF_RTSP_PORT,
@@ -42,7 +45,14 @@ from .const import (
     SECTION_RECORDING,
     WEEKDAYS,
 )
-from .model import RecordingMode, RecordingSettings, RetentionSettings, Schedule
+from .model import (
+    OffsiteRecordings,
+    RecordingMode,
+    RecordingSettings,
+    RetentionSettings,
+    Schedule,
+    StreamReader,
+)
 from .recording.rtsp_url import rtsp_url
 
 _GIGABYTE = 10**9
@@ -99,6 +109,13 @@ _CAMERA_FIELDS = {
     vol.Required(CONF_SCHEDULE_END, default=_MIDNIGHT): TimeSelector(),
     vol.Required(CONF_RECORDING_DAYS, default=0): _DAYS,
     vol.Required(CONF_RECORDING_SIZE, default=0): _SIZE,
+    vol.Required(CONF_RECORDING_OFFSITE, default=OffsiteRecordings.OFF.value): _choice(
+        tuple(OffsiteRecordings), "recording_offsite"
+    ),
+    vol.Required(CONF_RECORDING_READER, default=StreamReader.AUTO.value): _choice(
+        tuple(StreamReader), "recording_reader"
+    ),
+    vol.Required(CONF_RECORDING_BASIC, default=False): BooleanSelector(),
 }
 CAMERA_RECORDING_KEYS = tuple(str(key) for key in _CAMERA_FIELDS)
 
@@ -142,11 +159,16 @@ def recording_settings(camera: ConfigSubentry) -> RecordingSettings:
             path=data.get(CONF_STREAM_PATH, ""),
         ),
         audio=data.get(CONF_RECORDING_AUDIO, True),
+        reader=StreamReader(data.get(CONF_RECORDING_READER, StreamReader.AUTO)),
+        basic=data.get(CONF_RECORDING_BASIC, False),
         pre_roll=timedelta(seconds=data.get(CONF_PRE_ROLL, DEFAULT_PRE_ROLL)),
         post_roll=timedelta(seconds=data.get(CONF_POST_ROLL, DEFAULT_POST_ROLL)),
         schedule=_schedule(data) if mode is RecordingMode.SCHEDULE else None,
         days=data.get(CONF_RECORDING_DAYS) or None,
         max_bytes=data.get(CONF_RECORDING_SIZE, 0) * _GIGABYTE or None,
+        offsite=OffsiteRecordings(
+            data.get(CONF_RECORDING_OFFSITE, OffsiteRecordings.OFF)
+        ),
     )
 
 

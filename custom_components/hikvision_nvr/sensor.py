@@ -27,7 +27,7 @@ from .costs import Cost, monthly_cost, prices
 from .device_entity import async_add_when_known
 from .device_sensor import device_sensors
 from .entity import CameraStatusEntity, RecorderEntity
-from .local_jobs import KIND_PURGE_LOCAL, KIND_SORT_FOLDER
+from .local_jobs import KIND_PURGE_LOCAL, KIND_PURGE_RECORDINGS, KIND_SORT_FOLDER
 from .model import BucketTotal, CameraStatus, JobState, RecorderStatus, RecordingMode
 from .offsite import KIND_ARCHIVE, KIND_PURGE, KIND_RESTORE, KIND_SORT, KIND_VERIFY
 from .recording import KIND_EXPORT
@@ -100,6 +100,7 @@ JOB_SENSORS: tuple[RecorderSensorDescription, ...] = (
             KIND_EXPORT,
             KIND_PURGE,
             KIND_PURGE_LOCAL,
+            KIND_PURGE_RECORDINGS,
             KIND_RESTORE,
             KIND_SORT,
             KIND_SORT_FOLDER,

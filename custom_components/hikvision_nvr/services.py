@@ -20,7 +20,7 @@ import voluptuous as vol
 from .const import DOMAIN
 from .coordinator import RecorderCoordinator, RecorderEntry
 from .errors import ArchiveError, OffsiteAuthError, RestoreError
-from .local_jobs import KIND_PURGE_LOCAL, KIND_SORT_FOLDER
+from .local_jobs import KIND_PURGE_LOCAL, KIND_PURGE_RECORDINGS, KIND_SORT_FOLDER
 from .offsite import (
     CHECKS,
     DEFAULT_ARCHIVE_CLASS,
@@ -81,8 +81,11 @@ ATTR_TIME_TO = "time_to"
 ATTR_WAIT = "wait"
 
 SCOPE_LOCAL = "local"
+SCOPE_RECORDINGS = "recordings"
 STORAGE_CLASSES = ("GLACIER", "DEEP_ARCHIVE", "GLACIER_IR", "STANDARD")
 
+_LOCAL_KINDS = (KIND_SORT_FOLDER, KIND_PURGE_LOCAL, KIND_PURGE_RECORDINGS)
+"""These need no bucket."""
 _COUNT = vol.All(vol.Coerce(int), vol.Range(min=1))
 _PATTERNS = vol.All(cv.ensure_list, [cv.string], vol.Length(min=1))
 _ON_RECORDER = {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
@@ -121,7 +124,7 @@ PURGE_SCHEMA = vol.Schema(
         vol.Optional(ATTR_BEFORE): cv.date,
         vol.Optional(ATTR_PATTERN, default="*"): cv.string,
         vol.Optional(ATTR_SCOPE, default=PurgeScope.CAPTURES.value): vol.In(
-            [*PurgeScope, SCOPE_LOCAL]
+            [*PurgeScope, SCOPE_LOCAL, SCOPE_RECORDINGS]
         ),
         vol.Optional(ATTR_INCLUDE_NOT_OFFSITE, default=False): cv.boolean,
         vol.Optional(ATTR_DRY_RUN, default=True): cv.boolean,
@@ -213,7 +216,7 @@ def _job(arguments: JobArguments) -> Handler:
     async def handle(call: ServiceCall) -> ServiceResponse:
         recorder = _recorder(call)
         kind, values = arguments(call.hass, call.data)
-        if kind not in (KIND_SORT_FOLDER, KIND_PURGE_LOCAL):
+        if kind not in _LOCAL_KINDS:
             _offsite(recorder)
         jobs = recorder.engine.jobs
 
@@ -342,9 +345,10 @@ def _purge(_hass: HomeAssistant, data: Mapping[str, Any]) -> tuple[str, dict[str
         "dry_run": data[ATTR_DRY_RUN],
         "max_delete": data[ATTR_MAX_DELETE],
     }
-    if data[ATTR_SCOPE] == SCOPE_LOCAL:
+    on_disk = {SCOPE_LOCAL: KIND_PURGE_LOCAL, SCOPE_RECORDINGS: KIND_PURGE_RECORDINGS}
+    if (kind := on_disk.get(data[ATTR_SCOPE])) is not None:
         everything = data[ATTR_INCLUDE_NOT_OFFSITE]
-        return KIND_PURGE_LOCAL, {**arguments, ATTR_INCLUDE_NOT_OFFSITE: everything}
+        return kind, {**arguments, ATTR_INCLUDE_NOT_OFFSITE: everything}
     return KIND_PURGE, {**arguments, "scope": str(data[ATTR_SCOPE])}
 
 

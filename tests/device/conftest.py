@@ -3,12 +3,16 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from homeassistant.core import HomeAssistant
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.hikvision_nvr.device import IsapiClient
 from custom_components.hikvision_nvr.model import DeviceLogin
+from tests.device_owner import running_recorder
 from tests.simulators.device import SimulatedDevice
 from tests.simulators.device_profiles import Profile
 
@@ -54,3 +58,12 @@ async def client_of(
         yield client
     finally:
         await client.close()
+
+
+@pytest.fixture
+async def recorder(
+    home: HomeAssistant, tmp_path: Path
+) -> AsyncIterator[MockConfigEntry]:
+    """A recorder inside Home Assistant, without cameras yet."""
+    async with running_recorder(home, tmp_path / "storage") as entry:
+        yield entry

@@ -44,19 +44,27 @@ def _make_it_see(device: dict[str, Any], event: str) -> None:
     ).raise_for_status()
 
 
-def test_cameras_were_set_up_by_the_recorder(
-    demo: Demo, device: dict[str, Any], front_door: CameraUnderTest
+def test_cameras_were_found_and_set_up_by_the_recorder(
+    demo: Demo, front_door: CameraUnderTest, driveway: CameraUnderTest
 ) -> None:
-    """The recorder's address and account are on the camera, and its test arrived."""
-    settings = _document(device, "/ISAPI/System/Network/ftp/1")
-    account = front_door.uploader.account
-    assert f">{account.host}<" in settings
-    assert f">{account.port}<" in settings
-    assert f">{account.username}<" in settings
-    assert ">true<" in settings
-    trigger = _document(device, "/ISAPI/Event/triggers/VMD-1")
-    assert "notificationMethod>FTP<" in trigger
-    assert demo.log.count(TEST) >= 2
+    """The recorder's address and account are on each camera, and its test arrived.
+
+    The demo adds cameras through nothing but the dialogs in which Home Assistant offers
+    what it has found in the network; without discovery it would not have started.
+    """
+    assert len(demo.endpoints["devices"]) == 2
+    for device, camera in zip(
+        demo.endpoints["devices"], (front_door, driveway), strict=True
+    ):
+        settings = _document(device, "/ISAPI/System/Network/ftp/1")
+        account = camera.uploader.account
+        assert f">{account.host}<" in settings
+        assert f">{account.port}<" in settings
+        assert f">{account.username}<" in settings
+        assert ">true<" in settings
+        trigger = _document(device, "/ISAPI/Event/triggers/VMD-1")
+        assert "notificationMethod>FTP<" in trigger
+        assert f"{camera.name}: {TEST}" in demo.log
 
 
 def test_devices_are_connected_and_heard(

@@ -1,10 +1,14 @@
 """Recordings as their owner meets them: switched, browsed, played, exported."""
 
 from datetime import datetime, timedelta
+import time
 from typing import Any
 
+from PIL import Image
 from playwright.sync_api import Page, expect
 import requests
+
+from tests.recording.files import decode
 
 from .browser import chromium
 from .conftest import CameraUnderTest
@@ -104,6 +108,39 @@ def test_recording_is_switched_browsed_played_and_exported(
         assert browser.complaints == []
     _switch(home_assistant, switch, "on")
     home_assistant.wait_for_state(camera, "recording")
+
+
+def test_home_assistants_own_record_and_snapshot_work_beside_the_recorder(
+    demo: Demo, home_assistant: HomeAssistant, front_door: CameraUnderTest
+) -> None:
+    """``camera.record`` and ``camera.snapshot`` take their stream from the camera."""
+    camera = front_door.entities["camera"]
+    folder = demo.state / "config" / "media"
+    film, picture = folder / "recorded.mp4", folder / "snapshot.jpg"
+    home_assistant.command(
+        "call_service",
+        domain="camera",
+        service="snapshot",
+        service_data={"filename": str(picture)},
+        target={"entity_id": camera},
+    )
+    with Image.open(picture) as image:
+        image.load()
+        assert image.width >= 320
+    home_assistant.command(
+        "call_service",
+        domain="camera",
+        service="record",
+        service_data={"filename": str(film), "duration": 3, "lookback": 0},
+        target={"entity_id": camera},
+    )
+    patience = time.monotonic() + 40
+    while not film.exists():
+        assert time.monotonic() < patience, "nothing was recorded"
+        time.sleep(0.2)
+    decoded = decode(film)
+    assert decoded.seconds >= 2
+    assert decoded.size[0] >= 320
 
 
 def test_a_detection_is_recorded_with_what_came_before_it(

@@ -207,6 +207,69 @@ async def test_a_bucket_without_lock_gets_captures_all_the_same_and_it_is_told(
     assert captures(remote) == [capture.relative_path, another.relative_path]
 
 
+@pytest.mark.parametrize("size", [7, 17 << 20])
+async def test_a_lock_that_was_refused_is_not_tried_with_each_upload(
+    proxy: S3Proxy,
+    locked: Remote,
+    local: LocalStore,
+    size: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A key that may not lock, in a bucket that has locks: each is sent once."""
+    sent: list[tuple[str, bool]] = []
+
+    async def fault(request: web.Request) -> web.StreamResponse | None:
+        begins = request.method == "POST" and "uploads" in request.query
+        if "/front/" not in request.path or not (request.method == "PUT" or begins):
+            return None
+        if "partNumber" in request.query:
+            return None
+        asks = "x-amz-object-lock-mode" in request.headers
+        sent.append((request.path.rpartition("/")[2], asks))
+        if not asks:
+            return None
+        text = "<Error><Code>AccessDenied</Code></Error>"
+        return web.Response(status=403, text=text)
+
+    proxy.fault = fault
+
+    async def arrive(name: str) -> None:
+        await local.keep(name.encode().ljust(size), name)
+        upload = await local.store.uploads.pick()
+        assert upload is not None
+        key = await transfer.send(bucket, upload)
+        await local.store.uploads.succeeded(upload, key)
+
+    settings = replace(settings_for(proxy.url, locked.name), lock_days=30)
+    async with open_bucket(settings) as bucket:
+        bucket.capabilities = await discover(bucket)
+        assert bucket.capabilities.object_lock is True
+        for name in ("a.jpg", "b.jpg", "c.jpg"):
+            await arrive(name)
+            assert bucket.lock_missing
+        assert sent == [
+            ("a.jpg", True),
+            ("a.jpg", False),
+            ("b.jpg", False),
+            ("c.jpg", False),
+        ]
+        # The owner may allow it: it is tried again after a while, and then is in use.
+        proxy.fault = None
+        monkeypatch.setattr(bucket, "_lock_again_at", 0.0)
+        given: list[bool] = []
+
+        async def taken(request: web.Request) -> web.StreamResponse | None:
+            if request.method != "HEAD" and request.path.endswith("d.jpg"):
+                given.append("x-amz-object-lock-mode" in request.headers)
+            return None
+
+        proxy.fault = taken
+        await arrive("d.jpg")
+        assert given[0] is True
+        assert not bucket.lock_missing
+    assert len(captures(locked)) == 4
+
+
 @pytest.mark.parametrize("size", [7, 6 << 20])
 async def test_the_service_is_given_checksums_if_it_keeps_them(
     settings: S3Settings, local: LocalStore, proxy: S3Proxy, size: int

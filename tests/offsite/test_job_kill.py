@@ -7,6 +7,7 @@ HIKVISION_NVR_FULL=1 every step of every job, and moments between them: 320 roun
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 import gzip
 from hashlib import sha256
 import io
@@ -153,7 +154,9 @@ class Processes:
     def kill(self) -> None:
         """Kill the child, if it still runs."""
         if self.child:
-            os.kill(self.child, signal.SIGKILL)
+            # It may just have ended by itself.
+            with suppress(ProcessLookupError):
+                os.kill(self.child, signal.SIGKILL)
 
     async def _said(self) -> bytes:
         assert self._process.stdout is not None

@@ -150,7 +150,7 @@ async def test_only_what_the_bucket_has_is_purged(
     await uploaded(bucket, local, noise(1, 1000), "offsite.jpg")
     event = datetime(2026, 11, 20, 12, tzinfo=BERLIN)
     await local.keep(b"waits", "waits.jpg", camera="CAM", event_time=event)
-    result = await jobs.purge_local(JobRun(PURGE))
+    result = await jobs.purge.purge_local(JobRun(PURGE))
     assert (result["deleted"], result["not_offsite"]) == (1, 1)
     assert await on_disk(local) == ["waits.jpg"]
     assert local.store.used == len(b"waits")
@@ -173,7 +173,7 @@ async def test_word_of_the_catalogue_is_no_proof(
         remote.client.delete_object(Bucket=remote.name, Key="CAM/2026-11-20/a.jpg")
     else:
         remote.put("CAM/2026-11-20/a.jpg", noise(2, 1000))
-    result = await jobs.purge_local(JobRun(PURGE))
+    result = await jobs.purge.purge_local(JobRun(PURGE))
     assert (result["deleted"], result["not_offsite"]) == (0, 1)
     assert await on_disk(local) == ["a.jpg"]
 
@@ -187,7 +187,7 @@ async def test_archive_is_a_proof_if_its_index_proves_it(
     done = await archiver.archive("CAM", DAY, storage_class="GLACIER")
     if not intact:
         remote.put(done.key, noise(3, done.bytes_out))
-    result = await jobs.purge_local(JobRun(PURGE))
+    result = await jobs.purge.purge_local(JobRun(PURGE))
     assert result["deleted"] == int(intact)
     assert await on_disk(local) == ([] if intact else ["a.jpg"])
 
@@ -196,11 +196,11 @@ async def test_purge_without_a_bucket_needs_to_be_told(local: LocalStore) -> Non
     event = datetime(2026, 11, 20, 12, tzinfo=BERLIN)
     await local.keep(b"only here", camera="CAM", event_time=event)
     jobs = LocalJobs(local.store, local.store._placement.root, describe, BERLIN, None)
-    assert (await jobs.purge_local(JobRun(PURGE)))["deleted"] == 0
+    assert (await jobs.purge.purge_local(JobRun(PURGE)))["deleted"] == 0
     everything = {**PURGE, "include_not_offsite": True}
-    tried = await jobs.purge_local(JobRun({**everything, "dry_run": True}))
+    tried = await jobs.purge.purge_local(JobRun({**everything, "dry_run": True}))
     assert (tried["matched"], tried["deleted"]) == (1, 0)
-    assert (await jobs.purge_local(JobRun(everything)))["deleted"] == 1
+    assert (await jobs.purge.purge_local(JobRun(everything)))["deleted"] == 1
     assert await on_disk(local) == []
     assert await local.store.captures.all_on("CAM", DAY) == []
     assert await local.waiting() == 0
@@ -215,7 +215,7 @@ async def test_purge_takes_the_oldest_up_to_its_limit(
             bytes(number + 1), f"{number}.jpg", camera="CAM", event_time=event
         )
     arguments = {**PURGE, "include_not_offsite": True, "max_delete": 2}
-    result = await jobs.purge_local(JobRun(arguments))
+    result = await jobs.purge.purge_local(JobRun(arguments))
     assert (result["matched"], result["deleted"], result["remaining"]) == (4, 2, 2)
     assert await on_disk(local) == ["2.jpg", "3.jpg"]
     # An empty day leaves no folder behind, and a late file of it finds its place.
@@ -244,7 +244,9 @@ async def test_purge_keeps_what_is_not_meant(
     event = datetime(2026, 11, 20, 12, tzinfo=BERLIN)
     for name in ("a.jpg", "b.mp4"):
         await local.keep(name.encode(), name, camera="CAM", event_time=event)
-    await jobs.purge_local(JobRun({**PURGE, "include_not_offsite": True, **change}))
+    await jobs.purge.purge_local(
+        JobRun({**PURGE, "include_not_offsite": True, **change})
+    )
     assert await on_disk(local) == left
 
 
@@ -254,7 +256,7 @@ async def test_purged_captures_leave_the_media_browser(
     await uploaded(bucket, local, noise(1, 1000), "a.jpg")
     store = local.store
     assert await store.captures.days("CAM") == [(DAY, 1)]
-    await jobs.purge_local(JobRun(PURGE))
+    await jobs.purge.purge_local(JobRun(PURGE))
     assert await store.captures.days("CAM") == []
     assert await store.captures.on_day("CAM", DAY) == []
     assert await store.captures.latest_snapshot("CAM") is None

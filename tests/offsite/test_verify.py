@@ -1,18 +1,23 @@
 """What is not as it should be is found, and repaired only on request."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 import gzip
+from hashlib import sha256
 from typing import Any
 
 from aiohttp import web
 import pytest
 
 from custom_components.hikvision_nvr.jobs import JobRun
+from custom_components.hikvision_nvr.model import DetectionType
 from custom_components.hikvision_nvr.offsite.archive import Archiver
 from custom_components.hikvision_nvr.offsite.bucket import Bucket
+from custom_components.hikvision_nvr.offsite.purge import Purger
+from custom_components.hikvision_nvr.offsite.restore import Restorer, Wish
+from custom_components.hikvision_nvr.offsite.transfer import send
 from custom_components.hikvision_nvr.offsite.verify import Scope, Verifier
 
-from .conftest import BERLIN, LocalStore, Remote, missing
+from .conftest import BERLIN, LocalStore, Remote, describe, missing
 from .proxy import S3Proxy
 from .test_archive import index, noise
 from .test_archive_days import uploaded
@@ -25,7 +30,7 @@ INDEX = "CAM/archive/2026-11-20.index.json.gz"
 
 @pytest.fixture
 def verifier(bucket: Bucket, local: LocalStore) -> Verifier:
-    return Verifier(bucket, local.store)
+    return Verifier(bucket, local.store, describe)
 
 
 @pytest.fixture
@@ -201,7 +206,112 @@ async def test_object_of_another_size_and_unknown_ones_are_told(
     remote.put("CAM/2026-11-20/b.jpg", b"of others")
     result = await verifier.verify(scope("catalogue"))
     assert result["by_kind"] == {"object_changed": 1}
-    assert result["checked"]["unknown_objects"] == 1
+    assert (result["unknown"], result["added"]) == ({"captures": 1}, 0)
+    assert result["unknown_sample"] == ["CAM/2026-11-20/b.jpg"]
+    assert [one.name for one in await local.store.captures.all_on("CAM", DAY)] == [
+        "a.jpg"
+    ]
+
+
+async def totals(local: LocalStore) -> dict[str, tuple[int, int]]:
+    return {
+        total.storage_class: (total.objects, total.bytes)
+        for total in await local.store.bucket.totals()
+    }
+
+
+async def test_unknown_objects_are_added_to_the_catalogue_on_request(
+    verifier: Verifier, local: LocalStore, remote: Remote
+) -> None:
+    remote.put("CAM/2026-11-20/", b"")
+    remote.put("CAM/2026-11-20/20261120T110000Z.jpg", b"of the toolkit")
+    told = {
+        "sha256": sha256(b"ours").hexdigest(),
+        "event-time": "2026-11-20T12:00:00+01:00",
+        "event-type": "line_crossing",
+    }
+    remote.put("CAM/2026-11-20/ours.jpg", b"ours", Metadata=told)
+    remote.put(ARCHIVE, b"x" * 100, StorageClass="GLACIER")
+    remote.put("CAM/loose.jpg", b"not sorted")
+    result = await verifier.verify(scope("catalogue", repair=True))
+    assert (result["intact"], result["differences"]) == (True, 0)
+    assert result["unknown"] == {"archives": 1, "captures": 2}
+    assert result["added"] == 3
+    # It is listed and counted, and is not taken for a file on the disk.
+    theirs, ours = await local.store.captures.all_on("CAM", DAY)
+    assert theirs.object_key == "CAM/2026-11-20/20261120T110000Z.jpg"
+    assert (theirs.size, theirs.sha256, theirs.local) == (14, "", False)
+    assert theirs.event_time.isoformat() == "2026-11-20T11:00:00+00:00"
+    assert theirs.uploaded == remote.head(theirs.object_key)["LastModified"]
+    assert ours.sha256 == told["sha256"]
+    assert ours.event_time.isoformat() == "2026-11-20T11:00:00+00:00"
+    assert ours.type is DetectionType.LINE_CROSSING
+    assert await totals(local) == {"STANDARD": (2, 18), "GLACIER": (1, 100)}
+    assert await local.store.captures.offsite_days("CAM") == [DAY]
+    assert (await local.waiting(), local.store.used) == (0, 0)
+    # It is not evidence of ours, and once is enough.
+    assert await local.store.manifests.unlisted("CAM", DAY, 10) == []
+    again = await verifier.verify(scope("catalogue", repair=True))
+    assert (again["intact"], again["unknown"]) == (True, {})
+    assert await totals(local) == {"STANDARD": (2, 18), "GLACIER": (1, 100)}
+    # What is deleted later is known to be.
+    remote.client.delete_object(Bucket=remote.name, Key=ours.object_key)
+    remote.client.delete_object(Bucket=remote.name, Key=ARCHIVE)
+    gone = await verifier.verify(scope("catalogue", repair=True))
+    assert gone["by_kind"] == {"object_missing": 1}
+    assert "GLACIER" not in await totals(local)
+
+
+async def test_what_was_added_can_be_restored_under_its_name(
+    verifier: Verifier, bucket: Bucket, local: LocalStore, remote: Remote
+) -> None:
+    remote.put("CAM/2026-11-20/20261120T110000Z.jpg", b"of the toolkit")
+    await verifier.verify(scope("catalogue", repair=True))
+    wish = Wish(camera="CAM", day=DAY, extract=True)
+    await Restorer(bucket, local.store, describe, BERLIN).restore(wish, JobRun({}))
+    (back,) = await local.store.captures.local_on("CAM", DAY)
+    assert back.name == "20261120T110000Z.jpg"
+    assert back.sha256 == sha256(b"of the toolkit").hexdigest()
+    assert local.store.path(back).read_bytes() == b"of the toolkit"
+    assert await totals(local) == {"STANDARD": (1, 14)}
+
+
+async def test_an_upload_that_is_not_noted_yet_is_no_unknown_object(
+    verifier: Verifier, bucket: Bucket, local: LocalStore, remote: Remote
+) -> None:
+    event = datetime(2026, 11, 20, 12, tzinfo=BERLIN)
+    for content, name in ((b"one", "a.jpg"), (b"two", "b.jpg")):
+        await local.keep(content, name, camera="CAM", event_time=event)
+    remote.put("CAM/2026-11-20/b.jpg", b"of another")
+    for _ in range(2):
+        upload = await local.store.uploads.pick()
+        assert upload is not None
+        await send(bucket, upload)
+    there = {
+        key for key in remote.listed("CAM/2026-11-20/") if key != "CAM/2026-11-20/"
+    }
+    assert len(there) == 3
+    result = await verifier.verify(scope("catalogue", repair=True))
+    assert (result["differences"], result["unknown"]) == (0, {})
+    assert await totals(local) == {}
+    assert await local.waiting() == 2
+
+
+async def test_an_object_that_came_back_is_known_again(
+    verifier: Verifier, bucket: Bucket, local: LocalStore, remote: Remote
+) -> None:
+    key = "CAM/2026-11-20/a.jpg"
+    await uploaded(bucket, local, b"picture", "a.jpg")
+    purger = Purger(bucket, local.store, BERLIN)
+    head = remote.head(key)
+    await purger.purge(date(2100, 1, 1), dry_run=False)
+    assert await totals(local) == {}
+    remote.put(key, b"picture", Metadata=head["Metadata"])
+    result = await verifier.verify(scope("catalogue", repair=True))
+    assert (result["unknown"], result["added"]) == ({"captures": 1}, 1)
+    (known,) = await local.store.captures.all_on("CAM", DAY)
+    assert (known.object_key, known.local) == (key, True)
+    assert await totals(local) == {"STANDARD": (1, 7)}
 
 
 async def test_cancel_stops_between_two_cameras(

@@ -84,7 +84,7 @@ def test_times_that_do_not_grow_are_put_right(
     assert saved.ticks > 0
 
 
-@pytest.mark.parametrize("jump", [3600 * 90_000, -3600 * 90_000, 1 << 33])
+@pytest.mark.parametrize("jump", [3600 * 90_000, -3600 * 90_000, -5 * 90_000, 1 << 33])
 def test_a_jump_of_the_streams_clock_begins_a_new_run(
     clip: Path, tmp_path: Path, jump: int
 ) -> None:

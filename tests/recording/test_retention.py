@@ -1,6 +1,6 @@
 """Room is made by age, size and free space: oldest first, and never of what must stay."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 import os
 from pathlib import Path
@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from custom_components.hikvision_nvr.errors import OffsiteUnreachableError
 from custom_components.hikvision_nvr.model import (
     Capture,
     CaptureKind,
     DetectionType,
+    OffsiteRecordings,
     RetentionSettings,
     Sighting,
     StoragePressure,
@@ -219,6 +221,28 @@ async def test_what_is_held_stays_until_it_is_released(open_store: Open) -> None
     assert await left(store) == []
 
 
+async def test_what_still_has_to_go_offsite_outlives_its_days_and_goes_last(
+    open_store: Open,
+) -> None:
+    store = await open_store(RetentionSettings(days=3))
+    await store.recordings.uploads.choose({"front": OffsiteRecordings.ALL})
+    waits, sent, new = ago(days=9), ago(days=8), ago(hours=1)
+    await add(store, sent)
+    upload = await store.recordings.uploads.pick()
+    assert upload is not None
+    await store.recordings.uploads.succeeded(upload)
+    await add(store, waits)
+    await add(store, new, camera="other")
+    await store.recordings.retention.apply()
+    assert await left(store) == [waits]
+    # Where there is no other room it goes, so that recording goes on.
+    await store.recordings.retention._free(1)
+    assert (await left(store), await left(store, "other")) == ([waits], [])
+    await store.recordings.retention._free(1)
+    assert await left(store) == []
+    assert await store.recordings.uploads.pick() is None
+
+
 async def test_what_somebody_looks_at_is_spared(open_store: Open) -> None:
     store = await open_store(RetentionSettings(days=3))
     await add(store, ago(days=10), ago(days=9))
@@ -371,6 +395,7 @@ async def test_captures_that_are_offsite_make_room_others_never(
     store = await open_store(root=disk.root, reserve=4 << 20, offsite=True)
     safe = await keep(store, uploaded=True)
     waiting = await keep(store, "b.jpg", uploaded=False)
+    Prover(store, safe)
     await add(store, ago(hours=2))
     used = store.used
     disk.fill((12 << 20) - SIZE)
@@ -383,6 +408,77 @@ async def test_captures_that_are_offsite_make_room_others_never(
     assert safe.id not in {
         one.id for one in await store.captures.on_day("front", safe.day)
     }
+
+
+class Prover:
+    """Stands for the bucket: what it has, what it was asked for, whether it answers."""
+
+    def __init__(self, store: Store, *has: Capture) -> None:
+        self.has = {one.id for one in has}
+        self.asked: list[str] = []
+        self.down = False
+        store.recordings.retention.captures.proof = self.proof
+
+    async def proof(self, captures: Sequence[Capture]) -> set[str]:
+        self.asked += [one.id for one in captures]
+        if self.down:
+            raise OffsiteUnreachableError("S3 does not answer", endpoint="s3")
+        return {one.id for one in captures} & self.has
+
+
+async def test_the_catalogues_word_is_no_reason_to_delete_the_last_copy(
+    open_store: Open, disk: SmallDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A bucket that was emptied, or made anew, has nothing of what was uploaded."""
+    store = await open_store(root=disk.root, reserve=4 << 20, offsite=True)
+    kept = [await keep(store, f"{n:03}.jpg", uploaded=True) for n in range(70)]
+    bucket = Prover(store, kept[-1])
+    disk.fill((12 << 20) - 70 * SIZE)
+    keeper = store.recordings.retention
+    await keeper.apply()
+    # All were asked about, also behind a crowd that is not there; one has a copy.
+    assert bucket.asked == [one.id for one in kept]
+    assert [one for one in kept if not store.path(one).exists()] == kept[-1:]
+    assert "stay on the disk" in caplog.text
+    # They are not asked about each minute, and are once an hour has passed.
+    bucket.has |= {one.id for one in kept}
+    disk.fill((12 << 20) - 69 * SIZE)
+    bucket.asked.clear()
+    await keeper.apply()
+    assert bucket.asked == []
+    assert keeper.pressure is StoragePressure.FULL
+    keeper.captures._round_ends = 0.0
+    await keeper.apply()
+    assert bucket.asked
+    assert not store.path(kept[0]).exists()
+    assert disk.free >= 4 << 20
+
+
+async def test_while_s3_is_down_footage_makes_room_and_no_capture(
+    open_store: Open, disk: SmallDisk
+) -> None:
+    store = await open_store(root=disk.root, reserve=4 << 20, offsite=True)
+    older = await keep(store, uploaded=True)
+    bucket = Prover(store, older)
+    bucket.down = True
+    await add(store, *(ago(hours=hour) for hour in (3, 2, 1)))
+    disk.fill((12 << 20) - 3 * SIZE)
+    keeper = store.recordings.retention
+    await keeper.apply()
+    assert disk.free >= 4 << 20
+    assert store.path(older).exists()
+    assert len(await left(store)) < 3
+    # It is not asked again at once, and is believed again when it answers.
+    bucket.down = False
+    disk.fill(13 << 20)
+    bucket.asked.clear()
+    await keeper.apply()
+    assert bucket.asked == []
+    assert await left(store) == []
+    assert store.path(older).exists()
+    keeper.captures._again_at = 0.0
+    await keeper.apply()
+    assert not store.path(older).exists()
 
 
 async def test_without_s3_no_capture_is_deleted_to_make_room(
@@ -408,7 +504,8 @@ async def test_a_year_of_twelve_cameras_is_browsed_by_index(open_store: Open) ->
         SELECT id FROM segments WHERE complete = 1 AND detected = 0 AND camera = 'a'
             ORDER BY start_us LIMIT 64;
         SELECT * FROM gaps WHERE camera = 'a' AND start_us < 9 ORDER BY start_us;
-        SELECT * FROM captures WHERE local = 1 AND uploaded_us IS NOT NULL
+        SELECT rowid, * FROM captures WHERE local = 1 AND uploaded_us IS NOT NULL
+            AND arrived_us >= 9 AND (arrived_us, rowid) > (9, 9)
             ORDER BY arrived_us LIMIT 64
     """
     questions = script.split(";")

@@ -11,14 +11,21 @@ from typing import Any
 
 import pytest
 
-from custom_components.hikvision_nvr.model import GapReason, RecordingState
+from custom_components.hikvision_nvr.model import (
+    GapReason,
+    RecordingState,
+    StreamReader,
+)
 from custom_components.hikvision_nvr.recording import pyav_source
+from custom_components.hikvision_nvr.recording.rtsp import session
 
 from .conftest import RtspCamera, a_camera
 from .files import decode, segment_files
 
 type Make = Callable[..., RtspCamera]
 type Record = Callable[..., Any]
+OWN, FFMPEG = StreamReader.OWN, StreamReader.FFMPEG
+BOTH = pytest.mark.parametrize("reader", [OWN, FFMPEG])
 
 
 def fragments(count: int) -> Callable[[list[Any]], bool]:
@@ -26,12 +33,14 @@ def fragments(count: int) -> Callable[[list[Any]], bool]:
 
 
 @pytest.mark.parametrize(
-    ("codec", "audio", "expected"),
+    ("codec", "audio", "expected", "reader"),
     [
-        ("h264", None, ("h264", "avc1", None)),
-        ("h264", "pcmu", ("h264", "avc1", "flac")),
-        ("h265", "pcma", ("hevc", "hvc1", "flac")),
-        ("h264", "aac", ("h264", "avc1", "aac")),
+        ("h264", None, ("h264", "avc1", None), OWN),
+        ("h264", "pcmu", ("h264", "avc1", "flac"), OWN),
+        ("h265", "pcma", ("hevc", "hvc1", "flac"), OWN),
+        ("h264", "aac", ("h264", "avc1", "aac"), OWN),
+        ("h264", "pcmu", ("h264", "avc1", "flac"), FFMPEG),
+        ("h265", "aac", ("hevc", "hvc1", "aac"), FFMPEG),
     ],
 )
 async def test_each_codec_is_recorded_as_it_is(
@@ -41,10 +50,12 @@ async def test_each_codec_is_recorded_as_it_is(
     codec: str,
     audio: str | None,
     expected: tuple[str, str, str | None],
+    reader: StreamReader,
 ) -> None:
     camera = rtsp(codec=codec, audio=audio)
-    async with record(a_camera(camera.url)) as recorded:
-        await recorded.until_state(RecordingState.RECORDING)
+    async with record(a_camera(camera.url, reader=reader)) as recorded:
+        status = await recorded.until_state(RecordingState.RECORDING)
+        assert status.reader is reader
         found = await recorded.until_footage(fragments(2))
     (segment, places) = found[0]
     assert all(place.key for place in places)
@@ -85,11 +96,12 @@ async def test_minutes_between_key_frames_are_no_loss(
     assert decode(file).frames > 100
 
 
+@BOTH
 async def test_a_camera_that_restarts_with_another_picture_begins_a_new_file(
-    rtsp: Make, record: Record, clips: Any, tmp_path: Path
+    rtsp: Make, record: Record, clips: Any, tmp_path: Path, reader: StreamReader
 ) -> None:
     camera = rtsp()
-    async with record(a_camera(camera.url)) as recorded:
+    async with record(a_camera(camera.url, reader=reader)) as recorded:
         await recorded.until_footage(fragments(1))
         camera.stop()
         await recorded.until_state(RecordingState.FAILED)
@@ -110,13 +122,19 @@ async def test_a_camera_that_restarts_with_another_picture_begins_a_new_file(
     assert gaps == [status.last_gap]
 
 
+@BOTH
 async def test_a_frozen_camera_is_given_up_and_what_it_sent_is_kept(
-    rtsp: Make, record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rtsp: Make,
+    record: Record,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    reader: StreamReader,
 ) -> None:
     monkeypatch.setattr(pyav_source, "SILENCE", 1.0)
+    monkeypatch.setattr(session, "SILENCE", 1.0)
     camera = rtsp()
     assert camera.server is not None
-    async with record(a_camera(camera.url)) as recorded:
+    async with record(a_camera(camera.url, reader=reader)) as recorded:
         await recorded.until_footage(fragments(1))
         os.kill(camera.server.pid, signal.SIGSTOP)
         try:
@@ -129,13 +147,14 @@ async def test_a_frozen_camera_is_given_up_and_what_it_sent_is_kept(
         decode(file)
 
 
+@BOTH
 async def test_a_thread_that_is_stuck_does_not_hold_up_the_stop(
-    rtsp: Make, record: Record
+    rtsp: Make, record: Record, reader: StreamReader
 ) -> None:
     """FFmpeg cannot be interrupted while it waits for a byte."""
     camera = rtsp()
     assert camera.server is not None
-    async with record(a_camera(camera.url)) as recorded:
+    async with record(a_camera(camera.url, reader=reader)) as recorded:
         await recorded.until_footage(fragments(1))
         os.kill(camera.server.pid, signal.SIGSTOP)
         begun = time.monotonic()

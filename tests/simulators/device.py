@@ -23,6 +23,7 @@ from aiohttp import web
 
 from .camera import hikvision_name
 from .device_profiles import Misbehaviour, Profile
+from .device_recordings import PATH as SEARCH_PATH, DeviceRecordings
 
 HOST = "127.0.0.1"
 PICTURE = bytes.fromhex(
@@ -32,6 +33,7 @@ PICTURE = bytes.fromhex(
     "060708090a0bffda0008010100003f00d2cf20ffd9"
 )
 BOUNDARY = "boundary"
+_TRIGGERS = "/ISAPI/Event/triggers"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,12 +87,18 @@ class SimulatedDevice:
         self.activated = True
         self.refused_paths: set[str] = set()
         """PUT there is refused."""
+        self.cut_paths: set[str] = set()
+        """PUT there is taken, and the connection lost before it is confirmed."""
+        self.lost_paths: set[str] = set()
+        """The connection is lost before a PUT there is taken."""
         self.forbidden_paths: set[str] = set()
         """The account may not use these."""
         self.requests: list[tuple[str, str]] = []
         self.failed_logins = 0
         self.reboots = 0
         self.uploads: list[Upload] = []
+        self.recordings: DeviceRecordings | None = None
+        """What its memory card has; None is a device without one."""
         self.documents = self._documents()
         self.writes: list[str] = []
         self.test_delivers = True
@@ -271,8 +279,14 @@ class SimulatedDevice:
     def deliver(self, name: str, content: bytes) -> Upload:
         """Deliver a file as it was told to; remembers how that went."""
         upload = Upload(name=name)
+        assert self._loop is not None
+        # In a thread of its own, which has the device's place in the network.
+        delivered = asyncio.run_coroutine_threadsafe(
+            asyncio.to_thread(self._deliver, self.delivery(), name, content),
+            self._loop,
+        )
         try:
-            self._deliver(self.delivery(), name, content)
+            delivered.result(60)
         except (OSError, ftplib.Error, EOFError) as err:
             upload.error = str(err) or type(err).__name__
         self.uploads.append(upload)
@@ -319,6 +333,10 @@ class SimulatedDevice:
             # Not of any device: how another process makes it see something.
             self.send_event(request.query["event"])
             return web.Response()
+        if path == "/simulator/deliver":
+            # The same for an upload.
+            upload = await asyncio.to_thread(self.detect)
+            return self._xml(f"<Upload>{'' if upload.error else 'delivered'}</Upload>")
         if path.endswith("alertStream"):
             return await self._stream(request)
         if self.misbehaviour is not Misbehaviour.NONE:
@@ -331,6 +349,8 @@ class SimulatedDevice:
             return await self._put(request, path)
         if request.method == "POST" and path == "/ISAPI/System/Network/ftp/test":
             return await self._test(request)
+        if path == SEARCH_PATH and self.recordings is not None:
+            return await self.recordings.answer(request, self.profile.namespace)
         if request.method == "GET" and path == "/ISAPI/System/time":
             self._tell_time()
         if request.method == "GET" and path in self.documents:
@@ -498,13 +518,35 @@ class SimulatedDevice:
             return self._status(404, 4, "Invalid Operation", "notSupport")
         if path in self.refused_paths:
             return self._status(400, 6, "Invalid Content", "badParameters")
+        if path in self.lost_paths:
+            return self._hang_up(request)
         root = ET.fromstring(body)
         if path.startswith("/ISAPI/System/Network/ftp"):
             self._keep_password(path, root)
         self.documents[path] = ET.tostring(root, encoding="unicode")
+        if path.startswith(f"{_TRIGGERS}/"):
+            self._list_trigger(root)
         self.writes.append(path)
         self._notify()
+        if path in self.cut_paths:
+            return self._hang_up(request)
         return self._status(200, 1, "OK", "ok")
+
+    @staticmethod
+    def _hang_up(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    def _list_trigger(self, changed: ET.Element) -> None:
+        """Show a trigger's change in the list of all, too."""
+        listed = ET.fromstring(self.documents[_TRIGGERS])
+        name = f"{{{self.profile.namespace}}}id"
+        for group in listed.iter(f"{{{self.profile.namespace}}}EventTriggerList"):
+            for number, one in enumerate(group):
+                if one.findtext(name) == changed.findtext(name):
+                    group[number] = changed
+        self.documents[_TRIGGERS] = ET.tostring(listed, encoding="unicode")
 
     def _keep_password(self, path: str, root: ET.Element) -> None:
         """A device keeps the password that it has when it is given none."""

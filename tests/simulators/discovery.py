@@ -21,12 +21,14 @@ class Answerer:
     port: int
     replies: list[bytes] = field(default_factory=list)
     to_all: bool = True
+    interface: str = LOOPBACK
+    """The address of the interface on which it answers."""
     questions: list[bytes] = field(default_factory=list)
     _socket: socket.socket | None = None
     _thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        """Listen on loopback."""
+        """Listen, in the network namespace of the thread that calls."""
         listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -34,10 +36,12 @@ class Answerer:
         listener.setsockopt(
             socket.IPPROTO_IP,
             socket.IP_ADD_MEMBERSHIP,
-            struct.pack("4s4s", socket.inet_aton(GROUP), socket.inet_aton(LOOPBACK)),
+            struct.pack(
+                "4s4s", socket.inet_aton(GROUP), socket.inet_aton(self.interface)
+            ),
         )
         listener.setsockopt(
-            socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(LOOPBACK)
+            socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(self.interface)
         )
         listener.settimeout(0.1)
         self._socket = listener

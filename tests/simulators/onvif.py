@@ -19,6 +19,11 @@ class OnvifCamera:
 
     username: str = "onvif"
     password: str = "S3cret&<x>"
+    host: str = HOST
+    wanted_port: int = 0
+    service: str = "/onvif/device_service"
+    asks_always: bool = False
+    """Whether it wants a login for the time as well."""
     stream: str = "rtsp://192.0.2.99:8554/cam/realmonitor?channel=1&amp;subtype=0"
     clock_offset: timedelta = timedelta()
     asked: list[str] = field(default_factory=list)
@@ -48,7 +53,7 @@ class OnvifCamera:
             def log_message(self, *_arguments: object) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer((HOST, 0), Handler)
+        self._server = ThreadingHTTPServer((self.host, self.wanted_port), Handler)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
@@ -69,7 +74,9 @@ class OnvifCamera:
 
     def _body(self, path: str, name: str, question: str) -> str:
         now = datetime.now(UTC) + self.clock_offset
-        if name == "GetSystemDateAndTime":
+        if name in ("GetSystemDateAndTime", "GetCapabilities") and path != self.service:
+            return "<s:Fault><s:Text>no such service</s:Text></s:Fault>"
+        if name == "GetSystemDateAndTime" and not self.asks_always:
             return (
                 "<tds:R><UTCDateTime>"
                 f"<Time><Hour>{now.hour}</Hour><Minute>{now.minute}</Minute>"

@@ -7,10 +7,12 @@ standard input; when that input ends, so does the server, so that it never outli
 the process that started it. It prints "ready" once it can be played.
 """
 
+from datetime import UTC, datetime
 import json
 from pathlib import Path
 import sys
 import time
+from urllib.parse import parse_qs
 
 import gi
 
@@ -122,8 +124,97 @@ def factory_of(settings):
     # Shared streams broke when several clients joined over TCP.
     factory.set_shared(False)
     factory.set_permissions(permissions())
+    if settings["transport"] == "udp":
+        factory.set_protocols(GstRtsp.RTSPLowerTrans.UDP)
     factory.connect("media-configure", start_playing)
     return factory
+
+
+class Tape:
+    """Feeds one viewer with what was recorded at a time, as fast as it is taken."""
+
+    def __init__(self, units, rate, query, honours_end):
+        """Begin with the key frame of the start; each frame belongs to one moment."""
+        asked = {name: moment(values[0]) for name, values in parse_qs(query).items()}
+        self._units = units
+        self._rate = rate
+        self._next = int(asked["starttime"]) * rate % len(units)
+        while not units[self._next][1]:
+            self._next = (self._next - 1) % len(units)
+        self._left = None
+        if honours_end and "endtime" in asked:
+            self._left = int((asked["endtime"] - asked["starttime"]) * rate)
+        self._sent = 0
+
+    def feed(self, source, _length):
+        """Give GStreamer the next frame."""
+        if self._left is not None and self._sent >= self._left:
+            source.emit("end-of-stream")
+            return
+        data, is_key = self._units[self._next]
+        frame = Gst.Buffer.new_wrapped(data)
+        frame.duration = Gst.SECOND // self._rate
+        frame.pts = frame.dts = self._sent * Gst.SECOND // self._rate
+        if not is_key:
+            frame.set_flags(Gst.BufferFlags.DELTA_UNIT)
+        self._next = (self._next + 1) % len(self._units)
+        self._sent += 1
+        source.emit("push-buffer", frame)
+
+
+def moment(text):
+    """Return seconds since 1970 of a time such as 20261101T092030Z."""
+    at = datetime.strptime(text.upper(), "%Y%m%dT%H%M%SZ")
+    return at.replace(tzinfo=UTC).timestamp()
+
+
+class TapeFactory(GstRtspServer.RTSPMediaFactory):
+    """Builds a replay for each viewer, of the time that its address names."""
+
+    def __init__(self, settings, units):
+        """Replay these access units."""
+        super().__init__()
+        self._settings = settings
+        self._units = units
+        self.set_permissions(permissions())
+        self.connect("media-configure", hurry)
+
+    def do_create_element(self, url):
+        """Build the stream."""
+        print("replay", url.query, file=sys.stderr, flush=True)
+        codec, rate = self._settings["codec"], self._settings["frames_per_second"]
+        video = VIDEO.format(codec=codec, rate=rate)
+        element = Gst.parse_launch(f"({video} )")
+        tape = Tape(self._units, rate, url.query, self._settings["honours_end"])
+        element.get_by_name("clip").connect("need-data", tape.feed)
+        return element
+
+
+def hurry(_factory, media):
+    """Let the viewer read as fast as it can: a test has no time for real time."""
+    media.connect("new-state", lambda media, _: media.set_rate_control(False))
+
+
+class Doorkeeper:
+    """Refuses those who come when so many sessions are open."""
+
+    def __init__(self, most):
+        """Let ``most`` in; None is any number."""
+        self._most = most
+        self._inside = set()
+
+    def watch(self, _server, client):
+        """Look at each client."""
+        client.connect("pre-setup-request", self.admit)
+        client.connect("closed", self._inside.discard)
+
+    def admit(self, client, _context):
+        """Say 453 (RFC 2326) to one too many."""
+        if client not in self._inside and len(self._inside) >= self._most:
+            print("refused", file=sys.stderr, flush=True)
+            return GstRtsp.RTSPStatusCode.NOT_ENOUGH_BANDWIDTH
+        self._inside.add(client)
+        return GstRtsp.RTSPStatusCode.OK
 
 
 def main():
@@ -136,6 +227,12 @@ def main():
     server.set_auth(only_for(settings["username"], settings["password"]))
     for path in settings["paths"]:
         server.get_mount_points().add_factory(path, factory_of(settings))
+    units = access_units(Path(settings["clip"]).read_bytes(), settings["codec"])
+    for path in settings["tracks"]:
+        server.get_mount_points().add_factory(path, TapeFactory(settings, units))
+    if settings["sessions"] is not None:
+        doorkeeper = Doorkeeper(settings["sessions"])
+        server.connect("client-connected", doorkeeper.watch)
     if server.attach(None) == 0:
         sys.exit("port {port} on {host} is not free".format(**settings))
     loop = GLib.MainLoop()

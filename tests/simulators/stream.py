@@ -30,7 +30,10 @@ class StreamError(Exception):
 class StreamSettings:
     """Where and to whom a camera shows its picture.
 
-    There are ``channels`` of them from ``channel`` on; ``codec`` is h264 or h265, ``audio`` pcmu, pcma, aac or None.
+    There are ``channels`` of them from ``channel`` on; ``codec`` is h264 or h265,
+    ``audio`` pcmu, pcma, aac or None, ``transport`` any or udp. With ``replays`` it
+    plays what it has recorded as well, up to the end that was asked for or, as some firmware does, for ever. Only
+    ``sessions`` are open at once, of each kind; None is any number.
     """
 
     host: str
@@ -42,7 +45,11 @@ class StreamSettings:
     clip: Path
     codec: str = "h264"
     audio: str | None = None
+    transport: str = "any"
     frames_per_second: int = FRAMES_PER_SECOND
+    replays: bool = False
+    honours_end: bool = True
+    sessions: int | None = None
 
     @property
     def path(self) -> str:
@@ -109,9 +116,15 @@ class RtspServer:
                 *settings.paths,
                 *(f"{path[:-2]}02" for path in settings.paths),
             ],
+            "tracks": [path.replace("Channels", "tracks") for path in settings.paths]
+            if settings.replays
+            else [],
+            "honours_end": settings.honours_end,
+            "sessions": settings.sessions,
             "clip": str(settings.clip),
             "codec": settings.codec,
             "audio": settings.audio,
+            "transport": settings.transport,
             "frames_per_second": settings.frames_per_second,
         }
         self._process.stdin.write(json.dumps(wanted) + "\n")

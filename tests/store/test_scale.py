@@ -1,6 +1,7 @@
 """No question to the catalogue reads all of it, however many captures it knows."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 import inspect
 from pathlib import Path
@@ -88,6 +89,9 @@ async def ask(question: Callable[..., Any], upload: Upload) -> None:
             values[name] = {"a.jpg": upload.capture.sha256}
         elif get_origin(kind) is Collection:
             values[name] = []
+        elif get_origin(kind) is Sequence:
+            key = "front/2026-11-22/other.jpg"
+            values[name] = [replace(upload.capture, id="other", object_key=key)]
         else:
             assert kind in ANSWERS, f"{question.__qualname__}: say a value for {kind}"
             values[name] = ANSWERS[kind]

@@ -4,8 +4,10 @@ from .backup import Backups
 from .client import IsapiClient, read_fingerprint
 from .describe import Channel, Description, DeviceInfo, UploadAbilities, describe
 from .discovery import FoundDevice, scan
+from .intents import Intent, Intents
 from .onvif import StreamAddress, find_stream
 from .provisioning import Change, Edit, Plan, Protocol, Target, Wanted
+from .recordings import DeviceRecording, DeviceTimes, find_recordings, read_times
 
 __all__ = [
     "Backups",
@@ -13,8 +15,12 @@ __all__ = [
     "Channel",
     "Description",
     "DeviceInfo",
+    "DeviceRecording",
+    "DeviceTimes",
     "Edit",
     "FoundDevice",
+    "Intent",
+    "Intents",
     "IsapiClient",
     "Plan",
     "Protocol",
@@ -23,7 +29,9 @@ __all__ = [
     "UploadAbilities",
     "Wanted",
     "describe",
+    "find_recordings",
     "find_stream",
     "read_fingerprint",
+    "read_times",
     "scan",
 ]

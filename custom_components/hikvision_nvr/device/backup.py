@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from hashlib import sha256
 import json
-import os
 from pathlib import Path
 
+from .private_file import write_private
 from .provisioning import Edit
 
 
@@ -26,15 +26,7 @@ class Backups:
         """
         documents = {edit.path: edit.before.decode() for edit in edits}
         documents |= self._read(folder)
-        self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._path(folder)
-        unfinished = path.with_suffix(".part")
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(documents, file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        write_private(self._path(folder), documents)
 
     def edits(self, folder: str) -> list[Edit]:
         """Return what undoes all changes, empty when there is nothing (blocking)."""

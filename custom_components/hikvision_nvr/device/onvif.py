@@ -3,12 +3,14 @@
 Only asked for: nothing is changed on the camera.
 """
 
+import asyncio
 from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 import hashlib
 import re
 import secrets
+from typing import Final
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape
 
@@ -20,6 +22,10 @@ from . import xml
 from .client import TIMEOUT, read_bounded
 
 DEVICE_SERVICE = "/onvif/device_service"
+USUAL_PORTS: Final = (80, 8000, 8080, 8899, 2020)
+"""Where cameras have the service: most, then Reolink, Uniview, Xiongmai, TP-Link."""
+LOOK_TIME: Final = 3.0
+"""Seconds in which a service must answer for the first time; all are asked at once."""
 
 _SOAP = "http://www.w3.org/2003/05/soap-envelope"
 _DEVICE = "http://www.onvif.org/ver10/device/wsdl"
@@ -46,50 +52,99 @@ class StreamAddress:
 
 
 async def find_stream(
-    host: str, port: int, username: str, password: str
+    host: str, service: str | int | None, username: str, password: str
 ) -> StreamAddress:
     """Return where the main stream of a camera is. Raises DeviceError.
 
-    The password is sent as a digest (WS-Security UsernameToken Profile 1.0).
+    ``service`` is the address of its ONVIF service as discovery tells it, or its port;
+    without it the usual ports are asked. Who answers there is found out without a
+    login. The password is then sent as a digest, to one service only (WS-Security
+    UsernameToken Profile 1.0).
     """
     async with aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=TIMEOUT),
         cookie_jar=aiohttp.DummyCookieJar(),
     ) as session:
-        camera = _Camera(session, host, port, username, password)
-        return await camera.find_stream()
+        cameras = [
+            _Camera(session, url, username, password)
+            for url in _services(host, service)
+        ]
+        return await (await _first_to_answer(cameras)).find_stream()
+
+
+def _services(host: str, service: str | int | None) -> list[URL]:
+    """Return the addresses at which a camera may have its device service."""
+    if isinstance(service, str):
+        url = URL(service)
+        # Its certificate could not be checked: what speaks HTTP is looked for then.
+        if url.scheme == "http" and url.host == host:
+            return [URL.build(scheme="http", host=host, port=url.port, path=url.path)]
+        service = None
+    ports = USUAL_PORTS if service is None else (service,)
+    return [
+        URL.build(scheme="http", host=host, port=port, path=DEVICE_SERVICE)
+        for port in ports
+    ]
+
+
+async def _first_to_answer(cameras: list[_Camera]) -> _Camera:
+    """Return the first in this order that speaks ONVIF. Raises DeviceError."""
+    answers = await asyncio.gather(
+        *(camera.look() for camera in cameras), return_exceptions=True
+    )
+    errors: list[BaseException] = []
+    for camera, error in zip(cameras, answers, strict=True):
+        if error is None:
+            return camera
+        errors.append(error)
+    # Something that answers says more than where nobody is.
+    errors.sort(key=lambda error: isinstance(error, DeviceOfflineError))
+    raise errors[0]
 
 
 class _Camera:
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        host: str,
-        port: int,
+        service: URL,
         username: str,
         password: str,
     ) -> None:
         self._session = session
-        self._base = URL.build(scheme="http", host=host, port=port)
-        self._host = host
+        self._service = service
+        self._host = str(service.host)
         self._username = username
         self._password = password
         self._ahead = 0.0
 
+    async def look(self) -> None:
+        """Find out whether it is there, and what it thinks the time is."""
+        try:
+            async with asyncio.timeout(LOOK_TIME):
+                answer = await self._ask(
+                    self._service,
+                    f'<GetSystemDateAndTime xmlns="{_DEVICE}"/>',
+                    login=False,
+                )
+        except TimeoutError as err:
+            raise DeviceOfflineError(
+                f"{self._host} does not answer by ONVIF", host=self._host
+            ) from err
+        except DeviceAuthError:
+            # Some ask for a login even here.
+            return
+        self._note_clock(answer)
+
     async def find_stream(self) -> StreamAddress:
-        device = self._base.with_path(DEVICE_SERVICE)
-        time = await self._ask(
-            device, f'<GetSystemDateAndTime xmlns="{_DEVICE}"/>', login=False
-        )
-        self._note_clock(time)
+        """Return where its main stream is. Raises DeviceError."""
         capabilities = await self._ask(
-            device,
+            self._service,
             f'<GetCapabilities xmlns="{_DEVICE}"><Category>Media</Category>'
             "</GetCapabilities>",
         )
         # A camera behind a router tells an address that only it understands.
         told = URL(_found(capabilities, "XAddr") or "/onvif/Media")
-        media = self._base.with_path(told.path or "/onvif/Media")
+        media = self._service.with_path(told.path or "/onvif/Media")
         profiles = await self._ask(media, f'<GetProfiles xmlns="{_MEDIA}"/>')
         first = xml.find_anywhere(profiles, "Profiles")
         token = "" if first is None else first.get("token", "")

@@ -105,13 +105,19 @@ class Plan:
     not_offered: tuple[str, ...]
     """Keys of what was wanted and the device does not have."""
 
-    def account_written(self, refused: str) -> bool:
-        """Tell whether the device has the new account, though a path was refused."""
-        paths = [edit.path for edit in self.edits]
-        if refused not in paths:
-            # The test, which comes after all of them.
-            return True
-        return any(path.startswith(_FTP) for path in paths[: paths.index(refused)])
+
+def account_written(edits: Iterable[Edit], refused: str) -> bool:
+    """Tell whether the device has the new account, though a path was refused."""
+    paths = [edit.path for edit in edits]
+    if refused not in paths:
+        # The test, which comes after all of them.
+        return True
+    return any(path.startswith(_FTP) for path in paths[: paths.index(refused)])
+
+
+def account_first(edits: Iterable[Edit]) -> tuple[Edit, ...]:
+    """Return the edits with that of the account before all others."""
+    return tuple(sorted(edits, key=lambda edit: not edit.path.startswith(_FTP)))
 
 
 async def make_plan(

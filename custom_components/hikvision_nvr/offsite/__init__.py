@@ -40,6 +40,7 @@ from .manifest_writer import ManifestWriter
 from .probe import probe_bucket
 from .proof import proven_offsite
 from .purge import DEFAULT_MAX_DELETE, PurgeScope
+from .recordings import RecordingUploader
 from .restore import TIERS
 from .sort import DEFAULT_PATTERNS, GRACE
 from .upkeep import Upkeep
@@ -94,6 +95,9 @@ class Offsite:
         self._opening = asyncio.Lock()
         self._open_bucket: Bucket | None = None
         self._uploader = Uploader(self._bucket, store, workers=settings.workers)
+        self._recordings = RecordingUploader(
+            settings, time_zone, store, self._uploader.traffic, self._uploader.usable
+        )
         self._upkeep = Upkeep(self._bucket, store, self._uploader.usable)
         self._manifests = ManifestWriter(self._bucket, store, time_zone)
         self._manifest_keeper = ManifestKeeper(self._manifests, self._uploader.usable)
@@ -131,6 +135,7 @@ class Offsite:
     async def start(self) -> None:
         """Begin to upload; works also while S3 is down, and goes on once it is back."""
         self._uploader.start()
+        self._recordings.start()
         self._upkeep.start()
         self._manifest_keeper.start()
 
@@ -138,6 +143,7 @@ class Offsite:
         """Stop uploading and close all connections; call it once no job runs."""
         await self._manifest_keeper.stop()
         await self._upkeep.stop()
+        await self._recordings.stop()
         await self._uploader.stop()
         async with self._opening:
             self._open_bucket = None

@@ -101,10 +101,13 @@ class Archiver:
         day: date,
         *,
         storage_class: str = DEFAULT_ARCHIVE_CLASS,
+        sources: Sequence[StoredObject] | None = None,
         job: JobRun | None = None,
     ) -> ArchiveResult:
         """Archive a day of a camera.
 
+        ``sources`` are its captures, where they were listed a moment ago. What came
+        since stays for another archive, what has changed is noticed.
         Raises ArchiveError when the day is not over, still waits for uploads, is empty
         or the archive cannot be proved, OffsiteError when S3 fails, and
         JobCancelledError. Nothing was deleted then that is not in a proven archive.
@@ -113,13 +116,15 @@ class Archiver:
         require_camera(camera)
         await self.require_closed(camera, day)
         with readable_errors(self._bucket.settings):
-            sources = await self.sources(camera, day)
+            if sources is None:
+                sources = await self.sources(camera, day)
             if not sources:
                 raise ArchiveError(
                     f"{camera} has no captures on {day} in the bucket",
                     camera=camera,
                     date=str(day),
                 )
+            await self.require_unlocked(camera, day, sources)
             archived = await archived_parts(self._bucket, camera, day)
             # One may be there that a crash has kept from being noted.
             for part in archived.parts.values():
@@ -245,6 +250,26 @@ class Archiver:
                 date=str(day),
             )
 
+    async def require_unlocked(
+        self, camera: str, day: date, sources: Sequence[StoredObject]
+    ) -> None:
+        """Raise ArchiveError for a day whose captures an Object Lock still keeps.
+
+        Their bytes would stay and be paid for twice. What was written last is kept the
+        longest; it is asked about where there are locks.
+        """
+        known = self._bucket.capabilities
+        if known is None or known.object_lock is False or not sources:
+            return
+        newest = max(sources, key=lambda source: (source.modified, source.key))
+        stored = await self._bucket.head(newest.key)
+        if stored is not None and stored.locked:
+            raise ArchiveError(
+                f"an Object Lock still keeps the captures of {camera} on {day}",
+                camera=camera,
+                date=str(day),
+            )
+
     async def sources(self, camera: str, day: date) -> list[StoredObject]:
         """List the captures of a day."""
         folder = self._bucket.layout.day_folder(camera, day)
@@ -271,13 +296,16 @@ class Archiver:
             usable = [source for source in sources if source.key not in failed]
             expected = sum(source.size for source in usable)
             try:
-                with OneThread("hikvision_nvr-archive") as thread:
+                with (
+                    OneThread("hikvision_nvr-archive-read") as thread,
+                    OneThread("hikvision_nvr-archive-write") as sink_thread,
+                ):
                     async with ArchiveSink(
                         self._bucket,
                         key,
                         storage_class,
                         expected=expected,
-                        thread=thread,
+                        thread=sink_thread,
                     ) as sink:
                         packed = await self._pack(
                             camera, day, usable, failed, sink, job, thread

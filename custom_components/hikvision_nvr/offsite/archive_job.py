@@ -97,7 +97,9 @@ class ArchiveJob:
         archived: list[dict[str, Any]] = job.checkpoint["archived"]
         skipped: list[dict[str, str]] = job.checkpoint["skipped"]
         left = chosen[len(archived) + len(skipped) :]
-        await self._expect_bytes(left, len(chosen), job)
+        listed: Sequence[StoredObject] | None = await self._expect_bytes(
+            left, len(chosen), job
+        )
         for camera, text in left:
             if job.cancelled:
                 break
@@ -106,6 +108,7 @@ class ArchiveJob:
                     camera,
                     date.fromisoformat(text),
                     storage_class=storage_class,
+                    sources=listed,
                     job=job,
                 )
             except JobCancelledError:
@@ -116,6 +119,8 @@ class ArchiveJob:
                 skipped.append({"camera": camera, "date": text, "reason": str(error)})
             else:
                 archived.append(result.as_dict())
+            finally:
+                listed = None
             await job.save(archived=archived, skipped=skipped)
         rest = plan[len(archived) + len(skipped) :]
         return {
@@ -156,17 +161,22 @@ class ArchiveJob:
 
     async def _expect_bytes(
         self, days: Sequence[Sequence[str]], count: int, job: JobRun
-    ) -> None:
-        """Say how many files and bytes there are, for the percentage."""
+    ) -> list[StoredObject] | None:
+        """Say how many files and bytes there are, for the percentage.
+
+        Returns the captures of the first day: listing them once is enough.
+        """
+        first: list[StoredObject] | None = None
         files = size = 0
         with readable_errors(self._bucket.settings):
             for camera, text in days:
-                for source in await self._archiver.sources(
-                    camera, date.fromisoformat(text)
-                ):
-                    files += 1
-                    size += source.size
+                sources = await self._archiver.sources(camera, date.fromisoformat(text))
+                if first is None:
+                    first = sources
+                files += len(sources)
+                size += sum(source.size for source in sources)
         job.expect(files or count, size)
+        return first
 
     async def _estimate(
         self,
@@ -185,11 +195,12 @@ class ArchiveJob:
             day = date.fromisoformat(text)
             try:
                 await self._archiver.require_closed(camera, day)
+                with readable_errors(self._bucket.settings):
+                    sources = await self._archiver.sources(camera, day)
+                    await self._archiver.require_unlocked(camera, day, sources)
             except ArchiveError as error:
                 skipped.append({"camera": camera, "date": text, "reason": str(error)})
                 continue
-            with readable_errors(self._bucket.settings):
-                sources = await self._archiver.sources(camera, day)
             if not sources:
                 reason = f"{camera} has no captures on {text} in the bucket"
                 skipped.append({"camera": camera, "date": text, "reason": reason})

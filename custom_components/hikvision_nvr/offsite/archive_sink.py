@@ -1,6 +1,9 @@
 """Writes an archive as one new object, in bounded memory."""
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from hashlib import md5
 import math
 from types import TracebackType
@@ -51,6 +54,7 @@ class ArchiveSink:
         self._buffer = bytearray()
         self._md5 = md5(usedforsecurity=False)
         self._rest: tuple[bytes, bytes] | None = None
+        self._sending: asyncio.Task[None] | None = None
         self._accepted: Mapping[str, Any] = {}
         self.size = 0
 
@@ -65,6 +69,10 @@ class ArchiveSink:
         traceback: TracebackType | None,
     ) -> None:
         """Abort what was not finished."""
+        if (sending := self._sending) is not None:
+            sending.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await sending
         await self._parts.__aexit__(kind, error, traceback)
 
     @property
@@ -83,18 +91,27 @@ class ArchiveSink:
         return "Tagging" in self._accepted
 
     async def write(self, data: bytes) -> None:
-        """Append bytes; sends a part whenever one is full."""
+        """Append bytes. A full part is sent while the next one is collected.
+
+        Raises what was wrong with the one before.
+        """
         self._buffer += data
         self.size += len(data)
         while len(self._buffer) >= self._part_size:
-            await self._send_part()
+            await self._sent()
+            full = self._buffer
+            self._buffer = full[self._part_size :]
+            del full[self._part_size :]
+            self._sending = asyncio.create_task(self._send(full))
 
     async def seal(self) -> None:
         """Take no more bytes: all that is missing now is the request that ends it."""
+        await self._sent()
         if not self._parts.size:
-            self._rest = await self._thread.run(self._cut_part)
+            self._rest = await self._thread.run(partial(self._hash, self._buffer))
         elif self._buffer:
-            await self._send_part()
+            await self._send(self._buffer)
+        self._buffer = bytearray()
 
     async def finish(self) -> None:
         """Make the object of what was sealed; raises KeyTakenError if it exists."""
@@ -109,14 +126,23 @@ class ArchiveSink:
 
         _, self._accepted = await first_accepted(put, self._variants)
 
-    async def _send_part(self) -> None:
-        part, digest = await self._thread.run(self._cut_part)
+    async def _sent(self) -> None:
+        sending, self._sending = self._sending, None
+        if sending is not None:
+            try:
+                await sending
+            finally:
+                # Cancelled while it waits: nothing may be sent after the end.
+                sending.cancel()
+
+    async def _send(self, buffer: bytearray) -> None:
+        part, digest = await self._thread.run(partial(self._hash, buffer))
         await self._parts.add(part, digest)
 
-    def _cut_part(self) -> tuple[bytes, bytes]:
-        """Take a part's worth off the buffer (blocking: copies and hashes)."""
-        part = bytes(memoryview(self._buffer)[: self._part_size])
-        del self._buffer[: self._part_size]
+    def _hash(self, buffer: bytearray) -> tuple[bytes, bytes]:
+        """Return a part and its MD5 (blocking: copies and hashes)."""
+        part = bytes(buffer)
+        buffer.clear()
         self._md5.update(part)
         return part, md5(part, usedforsecurity=False).digest()
 

@@ -5,10 +5,11 @@ import base64
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import md5, sha256
 from http import HTTPStatus
 from itertools import batched
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 DELETE_BATCH: Final = 1000
 DEFAULT_CLASS: Final = "STANDARD"
+LOCK_REFUSED_SECONDS: Final = 3600.0
+"""For so long a service that has refused to lock an object is not asked to again."""
 
 _NO_BATCH_DELETE: Final = frozenset(
     {
@@ -59,7 +62,7 @@ class StoredObject:
     """An object as a listing or a HEAD shows it.
 
     ``etag`` is without quotes. With ``etag_is_opaque`` it says nothing about the bytes;
-    a listing does not show that, nor the metadata.
+    a listing does not show that, nor the metadata, nor whether an Object Lock keeps it.
     """
 
     key: str
@@ -69,6 +72,7 @@ class StoredObject:
     storage_class: str
     metadata: Mapping[str, str] = field(default_factory=dict, compare=False)
     etag_is_opaque: bool = False
+    locked: bool = False
 
     @property
     def etag_is_md5(self) -> bool:
@@ -101,6 +105,7 @@ class Bucket:
         self._sender = sender
         self.capabilities: Capabilities | None = None
         self.lock_missing = False
+        self._lock_again_at = 0.0
         self.settings = settings
         self.name = settings.bucket
         self.layout = Layout.below(settings.prefix)
@@ -129,6 +134,7 @@ class Bucket:
             storage_class=answer.get("StorageClass", DEFAULT_CLASS),
             metadata=answer.get("Metadata", {}),
             etag_is_opaque=has_opaque_etag(answer),
+            locked=is_locked(answer, datetime.now(UTC)),
         )
 
     async def copy(
@@ -295,7 +301,12 @@ class Bucket:
     def lock_options(self, now: datetime) -> dict[str, Any]:
         """Return what keeps a new object from being deleted, if that is wanted."""
         days = self.settings.lock_days
-        if not days or (self.capabilities and self.capabilities.object_lock is False):
+        known = self.capabilities
+        if (
+            not days
+            or (known and known.object_lock is False)
+            or time.monotonic() < self._lock_again_at
+        ):
             self.lock_missing = bool(days)
             return {}
         return {
@@ -304,10 +315,19 @@ class Bucket:
         }
 
     def note_lock(self, accepted: Mapping[str, Any]) -> None:
-        """Note whether the service has taken ``lock_options``."""
+        """Note whether the service has taken ``lock_options``.
+
+        After a refusal it is not asked to lock for a while: each upload would be sent
+        twice. Not for ever, because the owner may give the key what it lacks.
+        """
+        was_missing = self.lock_missing
         self.lock_missing = (
             self.settings.lock_days > 0 and "ObjectLockMode" not in accepted
         )
+        if self.lock_missing and not (
+            was_missing and time.monotonic() < self._lock_again_at
+        ):
+            self._lock_again_at = time.monotonic() + LOCK_REFUSED_SECONDS
 
     def checksum_of(self, digest: bytes) -> dict[str, str]:
         """Return what makes the service keep an object's SHA-256, if it can."""
@@ -363,49 +383,79 @@ class Bucket:
         ``objects`` are all of one folder. One listing request per 1000 of them.
         """
         before = {entry.key: entry for entry in objects}
-        if not before:
-            return set()
-        first, last = min(before), max(before)
+        return {
+            key
+            for key, entry in (await self.listed(before)).items()
+            if (before[key].etag, before[key].size) == (entry.etag, entry.size)
+        }
+
+    async def listed(self, keys: Iterable[str | None]) -> dict[str, StoredObject]:
+        """Return what a listing shows of these keys, all of one folder.
+
+        Only what lies between the first and the last of them is listed.
+        """
+        wanted = {key for key in keys if key is not None}
+        found: dict[str, StoredObject] = {}
+        if not wanted:
+            return found
+        first, last = min(wanted), max(wanted)
         folder = first.rpartition("/")[0] + "/"
-        same: set[str] = set()
         async for page in self.pages(folder, folders=True, after=first[:-1]):
-            for entry in page.objects:
-                known = before.get(entry.key)
-                if known and (known.etag, known.size) == (entry.etag, entry.size):
-                    same.add(entry.key)
+            found |= {one.key: one for one in page.objects if one.key in wanted}
             if page.objects and page.objects[-1].key >= last:
                 break
-        return same
+        return found
 
-    async def delete(self, keys: Iterable[str]) -> dict[str, str]:
-        """Delete objects and return the error code of each that is still there."""
+    async def delete(
+        self, keys: Iterable[str], hidden: set[str] | None = None
+    ) -> dict[str, str]:
+        """Delete objects and return the error code of each that is still there.
+
+        In a bucket with versions a deletion hides an object, whose bytes stay: such
+        keys are added to ``hidden``.
+        """
         failed: dict[str, str] = {}
         for batch in batched(keys, DELETE_BATCH, strict=False):
             try:
                 answer = await self.client.delete_objects(
                     Bucket=self.name,
-                    Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True},
+                    Delete={
+                        "Objects": [{"Key": key} for key in batch],
+                        # An answer that names all is only needed to find markers.
+                        "Quiet": hidden is None,
+                    },
                 )
             except ClientError as error:
                 if status_of(error) not in _NO_BATCH_DELETE:
                     raise
-                failed |= await self._delete_singly(batch)
+                failed |= await self._delete_singly(batch, hidden)
             else:
+                if hidden is not None:
+                    hidden |= {
+                        entry["Key"]
+                        for entry in answer.get("Deleted", ())
+                        if entry.get("DeleteMarker")
+                    }
                 failed |= {
                     entry.get("Key", ""): entry.get("Code", "")
                     for entry in answer.get("Errors", ())
                 }
         return failed
 
-    async def _delete_singly(self, keys: Iterable[str]) -> dict[str, str]:
+    async def _delete_singly(
+        self, keys: Iterable[str], hidden: set[str] | None
+    ) -> dict[str, str]:
         failed: dict[str, str] = {}
 
         async def delete(key: str) -> None:
             try:
-                await self.client.delete_object(Bucket=self.name, Key=key)
+                answer = await self.client.delete_object(Bucket=self.name, Key=key)
             except ClientError as error:
                 if not is_not_found(error):
                     failed[key] = code_of(error)
+            else:
+                if hidden is not None and answer.get("DeleteMarker"):
+                    hidden.add(key)
 
         await for_each(keys, delete, at_once=_SINGLE_DELETES_AT_ONCE)
         return failed
@@ -499,6 +549,13 @@ def plain_etag(etag: str) -> str:
 def is_md5(etag: str) -> bool:
     """Whether an ETag looks like one MD5; that of parts ends with their number."""
     return len(etag) == 32 and all(digit in "0123456789abcdef" for digit in etag)
+
+
+def is_locked(answer: Mapping[str, Any], now: datetime) -> bool:
+    """Whether an Object Lock keeps an object: a legal hold, or a time not yet over."""
+    until = answer.get("ObjectLockRetainUntilDate")
+    held = answer.get("ObjectLockLegalHoldStatus") == "ON"
+    return held or (until is not None and until > now)
 
 
 def has_opaque_etag(answer: Mapping[str, Any]) -> bool:

@@ -118,7 +118,7 @@ class BucketJobs:
 
     async def verify(self, job: JobRun) -> dict[str, Any]:
         """Arguments: those of ``Scope``."""
-        verifier = Verifier(await self._bucket(), self._store)
+        verifier = Verifier(await self._bucket(), self._store, self._describe)
         scope = Scope(
             camera=job.arguments["camera"],
             first=_date(job.arguments, "first"),

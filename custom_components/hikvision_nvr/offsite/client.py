@@ -34,12 +34,14 @@ READ_SECONDS: Final = 60
 
 @asynccontextmanager
 async def open_bucket(
-    settings: S3Settings, time_zone: tzinfo = UTC
+    settings: S3Settings,
+    time_zone: tzinfo = UTC,
+    bandwidth: Bandwidth | None = None,
 ) -> AsyncIterator[Bucket]:
     """Give the bucket of the settings; raises OffsiteError when they make no sense.
 
     It does not connect: the first request does. ``time_zone`` is that of the limits'
-    times of day.
+    times of day; ``bandwidth`` is one of its own instead of these limits.
     """
     session, tls = await asyncio.to_thread(_prepared)
     async with AsyncExitStack() as stack:
@@ -51,7 +53,9 @@ async def open_bucket(
             settings.secret_access_key,
             settings.region or DEFAULT_REGION,
         )
-        sender = Sender(base, signer, tls, Bandwidth(settings.limits, time_zone))
+        if bandwidth is None:
+            bandwidth = Bandwidth(settings.limits, time_zone)
+        sender = Sender(base, signer, tls, bandwidth)
         stack.push_async_callback(sender.close)
         yield Bucket(client, settings, sender)
 

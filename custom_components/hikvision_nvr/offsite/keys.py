@@ -6,6 +6,7 @@ Compatible with buckets that hikvision-aws-toolkit 1.0 filled, below the prefix:
     CAM/YYYY-MM-DD/<file>             capture
     CAM/archive/YYYY-MM-DD.tar.gz     archive; a later part is YYYY-MM-DD.2.tar.gz
     CAM/archive/YYYY-MM-DD.index.json.gz   index of that archive
+    CAM/recordings/YYYY-MM-DD/HH/<file>   recording, in UTC; no job touches these
 
 Keys that end in ``/`` are markers, keys without a camera are other people's, and
 folders that start with ``_`` are reserved: ours is ``_hikvision_nvr/``.
@@ -64,6 +65,10 @@ class Layout:
 
     def capture_key(self, relative_path: str) -> str:
         """Return the key of a capture; its path is ``CAM/YYYY-MM-DD/file``."""
+        return self.prefix + relative_path
+
+    def recording_key(self, relative_path: str) -> str:
+        """Return the key of a segment; its path is ``CAM/recordings/DAY/HOUR/file``."""
         return self.prefix + relative_path
 
     def camera_folder(self, camera: str) -> str:

@@ -27,8 +27,7 @@ async def proven_offsite(
         return set()
     camera, day = captures[0].camera, captures[0].day
     with readable_errors(bucket.settings):
-        folder = bucket.layout.day_folder(camera, day)
-        objects = {entry.key: entry async for entry in bucket.objects(folder)}
+        objects = await bucket.listed(one.object_key for one in captures)
         archived: set[tuple[str, int]] = set()
         if any(one.archive_key for one in captures):
             parts = await archived_parts(bucket, camera, day)

@@ -12,6 +12,7 @@ from ..jobs import JobRun
 from .bucket import DELETE_BATCH, Bucket, StoredObject
 from .cameras import read_camera_folder
 from .classes import early_deletion_price
+from .concurrency import for_each
 from .failure import readable_errors
 from .keys import ObjectKind, require_camera
 from .outcome import AsDict, named_errors
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MAX_DELETE: Final = 10_000
 SAMPLE_SIZE: Final = 20
+_HEADS_AT_ONCE: Final = 16
 
 
 class PurgeScope(StrEnum):
@@ -35,11 +37,13 @@ class PurgeScope(StrEnum):
 class PurgeResult(AsDict):
     """What a purge deleted, or would have.
 
-    ``matched``, ``bytes``, ``by_camera`` and ``by_class`` are of all objects that are
-    old enough and match the pattern. ``remaining`` of them are more than ``max_delete``
-    allows at once. ``early_deletion_cost`` is what AWS charges, in US$, for those that
-    are deleted before the minimum duration of their class. Without ``complete`` it was
-    cancelled.
+    ``matched``, ``bytes``, ``by_camera``, ``bytes_by_camera`` and ``by_class`` are of
+    all objects that are old enough, match the pattern and may go. ``remaining`` of them
+    are more than ``max_delete`` allows at once. ``retained`` ones are kept by an Object
+    Lock and left alone: deleting them would free nothing and only hide them. ``hidden``
+    ones were deleted in a bucket with versions, which keeps their bytes.
+    ``early_deletion_cost`` is what AWS charges, in US$, for those that are deleted
+    before the minimum duration of their class. Without ``complete`` it was cancelled.
     """
 
     dry_run: bool
@@ -48,8 +52,12 @@ class PurgeResult(AsDict):
     matched: int
     bytes: int
     deleted: int
+    hidden: int
+    retained: int
     remaining: int
     by_camera: dict[str, int]
+    bytes_by_camera: dict[str, int]
+    retained_by_camera: dict[str, int]
     by_class: dict[str, int]
     early_deletion_cost: float
     sample: tuple[str, ...]
@@ -64,7 +72,10 @@ class _Tally:
     bytes: int = 0
     deleted: int = 0
     early_deletion_cost: float = 0.0
+    hidden: int = 0
     by_camera: Counter[str] = field(default_factory=Counter)
+    bytes_by_camera: Counter[str] = field(default_factory=Counter)
+    retained: Counter[str] = field(default_factory=Counter)
     by_class: Counter[str] = field(default_factory=Counter)
     sample: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
@@ -74,6 +85,7 @@ class _Tally:
         self.matched += 1
         self.bytes += entry.size
         self.by_camera[camera] += 1
+        self.bytes_by_camera[camera] += entry.size
         self.by_class[entry.storage_class] += 1
         self.early_deletion_cost += early_deletion_price(
             entry.storage_class, entry.size, age.total_seconds() / 86400
@@ -116,7 +128,7 @@ class Purger:
         # After a restart, what was deleted before it is not found again.
         before_restart: int = job.checkpoint.get("deleted", 0)
         tally = _Tally(deleted=before_restart, matched=before_restart)
-        batch: list[str] = []
+        batch: list[tuple[str, StoredObject]] = []
         chosen = before_restart
         with readable_errors(self._bucket.settings):
             cameras = (
@@ -127,15 +139,16 @@ class Purger:
                     break
                 if not _matches(entry, pattern):
                     continue
-                tally.add(owner, entry)
-                if dry_run or chosen == max_delete:
+                if chosen >= max_delete:
+                    tally.add(owner, entry)
                     continue
-                chosen += 1
-                batch.append(entry.key)
-                if len(batch) == DELETE_BATCH:
-                    await self._delete(batch, tally, job)
+                batch.append((owner, entry))
+                # Of those that are kept by a lock, others may take the place.
+                if len(batch) == min(DELETE_BATCH, max_delete - chosen):
+                    chosen += await self._purge(batch, tally, job, dry_run=dry_run)
                     batch.clear()
-            await self._delete(batch, tally, job)
+            if not job.cancelled:
+                await self._purge(batch, tally, job, dry_run=dry_run)
         return PurgeResult(
             dry_run=dry_run,
             scope=scope,
@@ -143,8 +156,12 @@ class Purger:
             matched=tally.matched,
             bytes=tally.bytes,
             deleted=tally.deleted,
+            hidden=tally.hidden,
+            retained=tally.retained.total(),
             remaining=max(0, tally.matched - max_delete),
             by_camera=dict(sorted(tally.by_camera.items())),
+            bytes_by_camera=dict(sorted(tally.bytes_by_camera.items())),
+            retained_by_camera=dict(sorted(tally.retained.items())),
             by_class=dict(sorted(tally.by_class.items())),
             early_deletion_cost=round(tally.early_deletion_cost, 4),
             sample=tuple(tally.sample),
@@ -153,16 +170,58 @@ class Purger:
             complete=not job.cancelled,
         )
 
+    async def _purge(
+        self,
+        batch: list[tuple[str, StoredObject]],
+        tally: _Tally,
+        job: JobRun,
+        *,
+        dry_run: bool,
+    ) -> int:
+        """Delete what no lock keeps, or only count it; return how many those are."""
+        locked = await self._locked([entry.key for _, entry in batch])
+        going = []
+        for camera, entry in batch:
+            if entry.key in locked:
+                tally.retained[camera] += 1
+            else:
+                tally.add(camera, entry)
+                going.append(entry.key)
+        if going and not dry_run:
+            await self._delete(going, tally, job)
+        return len(going)
+
+    async def _locked(self, keys: list[str]) -> set[str]:
+        """Return those that an Object Lock keeps: one HEAD each, where there are locks."""
+        known = self._bucket.capabilities
+        if known is not None and known.object_lock is False:
+            return set()
+        locked: set[str] = set()
+
+        async def ask(key: str) -> None:
+            stored = await self._bucket.head(key)
+            if stored is not None and stored.locked:
+                locked.add(key)
+
+        await for_each(keys, ask, at_once=_HEADS_AT_ONCE)
+        return locked
+
     async def _delete(self, keys: list[str], tally: _Tally, job: JobRun) -> None:
-        if not keys:
-            return
-        failed = await self._bucket.delete(keys)
+        hidden: set[str] | None = set() if self._has_versions else None
+        failed = await self._bucket.delete(keys, hidden)
         deleted = [key for key in keys if key not in failed]
         tally.failed |= failed
         tally.deleted += len(deleted)
+        tally.hidden += len(hidden or ())
         await self._store.captures.purged(deleted)
         job.done(len(deleted))
         await job.save(deleted=tally.deleted)
+
+    @property
+    def _has_versions(self) -> bool:
+        """Whether the bucket may keep what is deleted; told by the answer then."""
+        known = self._bucket.capabilities
+        return known is None or known.versioning is not False
 
     def _matching(
         self, cameras: list[str], before: date, scope: PurgeScope

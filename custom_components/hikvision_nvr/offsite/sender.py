@@ -72,6 +72,7 @@ _ANSWER_NAMES: Final = {
     "x-amz-storage-class": "StorageClass",
     "x-amz-server-side-encryption": "ServerSideEncryption",
     "x-amz-server-side-encryption-customer-algorithm": "SSECustomerAlgorithm",
+    "x-amz-object-lock-legal-hold": "ObjectLockLegalHoldStatus",
 }
 _NO_BODY: Final = sha256(b"").hexdigest()
 HEADERS: Final = frozenset({*_HEADER_NAMES, "Metadata", "ObjectLockRetainUntilDate"})
@@ -328,6 +329,8 @@ def _as_botocore(headers: Mapping[str, str]) -> dict[str, Any]:
     }
     found["ETag"] = headers.get("etag", "")
     found["ContentLength"] = int(headers.get("content-length", 0))
+    if (until := headers.get("x-amz-object-lock-retain-until-date")) is not None:
+        found["ObjectLockRetainUntilDate"] = datetime.fromisoformat(until)
     if "last-modified" in headers:
         found["LastModified"] = parsedate_to_datetime(headers["last-modified"])
     prefix = "x-amz-meta-"

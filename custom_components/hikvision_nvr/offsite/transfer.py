@@ -31,7 +31,7 @@ _CONTENT_TYPES: Final = {
     ".png": "image/png",
     ".mp4": "video/mp4",
 }
-_SUFFIX_LENGTH: Final = 8
+SUFFIX_LENGTH: Final = 8
 
 
 class LocalFileError(OffsiteError):
@@ -98,7 +98,7 @@ def metadata_of(capture: Capture) -> dict[str, str]:
 
 def _possible_keys(bucket: Bucket, capture: Capture) -> tuple[str, str]:
     key = bucket.layout.capture_key(capture.relative_path)
-    return key, with_suffix(key, capture.sha256[:_SUFFIX_LENGTH])
+    return key, with_suffix(key, capture.sha256[:SUFFIX_LENGTH])
 
 
 async def _is_same(stored: StoredObject | None, upload: Upload) -> bool:

@@ -29,6 +29,7 @@ from .bucket import Bucket
 from .connection import Connection
 from .failure import readable_errors
 from .shielding import finished
+from .traffic import Traffic
 from .transfer import LocalFileError, UnsendableError, send
 from .work_signal import WorkSignal
 
@@ -73,6 +74,8 @@ class Uploader:
         self._snapshot_signal = WorkSignal(store.uploads, snapshots=True)
         self._connection = Connection(self._try_one, store.changed)
         self._tasks: list[asyncio.Task[None]] = []
+        self.traffic = Traffic()
+        """Whether captures are being sent, for what must wait for them."""
         self.failures = 0
         """Attempts that failed since the start."""
 
@@ -130,7 +133,8 @@ class Uploader:
                 if upload is None:
                     await signal.after(seen)
                     continue
-            error, upload = await self._attempt(upload, then=lane)
+            with self.traffic:
+                error, upload = await self._attempt(upload, then=lane)
             if isinstance(error, (*_UNUSABLE, OffsiteAccessDeniedError)):
                 self._connection.lost(error)
 
@@ -138,7 +142,8 @@ class Uploader:
         """Upload one capture, or just ask for the bucket when none is due."""
         upload = await self._handed_over(self._queue.pick())
         if upload is not None:
-            error, _ = await self._attempt(upload)
+            with self.traffic:
+                error, _ = await self._attempt(upload)
             if not isinstance(error, LocalFileError):
                 return error
         try:

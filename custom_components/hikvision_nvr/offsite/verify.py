@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from ..jobs import JobRun
-from ..model import Capture
+from ..model import Capture, Describe
 from .archive_index import ArchiveIndex, parse_index, read_index, write_index
 from .archive_parts import ArchivedDay, ArchivePart
 from .archive_reader import DamagedArchiveError, ReadArchive, read_archive
@@ -21,12 +21,14 @@ from .keys import ObjectKind, require_camera
 from .local_source import has_content
 from .manifest import cameras_with_manifests
 from .manifest_check import verify_manifests
+from .strangers import Strangers
 
 if TYPE_CHECKING:
     from ..store import Store
 
 CHECKS: Final = ("archives", "catalogue", "manifests")
 MOST_DIFFERENCES: Final = 100
+SAMPLE_SIZE: Final = 20
 _MUST_BE_RESTORED: Final = "InvalidObjectState"
 _ORPHAN_AGE: Final = timedelta(days=1)
 """A service may take minutes to complete an archive whose index is there already."""
@@ -62,6 +64,9 @@ class _Tally:
     kinds: Counter[str] = field(default_factory=Counter)
     differences: list[dict[str, str]] = field(default_factory=list)
     repaired: int = 0
+    unknown: Counter[str] = field(default_factory=Counter)
+    added: int = 0
+    unknown_sample: list[str] = field(default_factory=list)
     manifests: list[dict[str, Any]] = field(default_factory=list)
 
     def differs(self, kind: str, what: str, *, repaired: bool = False) -> None:
@@ -73,17 +78,32 @@ class _Tally:
                 entry["repaired"] = "yes"
             self.differences.append(entry)
 
+    def met(self, kind: str, key: str, *, added: bool) -> None:
+        self.unknown[kind] += 1
+        self.added += added
+        if len(self.unknown_sample) < SAMPLE_SIZE:
+            self.unknown_sample.append(key)
+
 
 class Verifier:
     """The work of the job ``verify``."""
 
-    def __init__(self, bucket: Bucket, store: Store) -> None:
-        """Compare this store's catalogue with this bucket."""
+    def __init__(self, bucket: Bucket, store: Store, describe: Describe) -> None:
+        """Compare this store's catalogue with this bucket.
+
+        ``describe`` reads the names of what the catalogue does not know.
+        """
         self._bucket = bucket
         self._store = store
+        self._strangers = Strangers(bucket, store, describe)
 
     async def verify(self, scope: Scope, job: JobRun | None = None) -> dict[str, Any]:
-        """Look at everything that is meant, camera by camera. Raises OffsiteError."""
+        """Look at everything that is meant, camera by camera. Raises OffsiteError.
+
+        ``unknown`` is what the catalogue did not know, by kind; other programs may
+        rightly have put it there, so that it is no difference. With ``repair`` it is
+        ``added`` to the catalogue.
+        """
         job = job or JobRun({})
         tally = _Tally()
         with readable_errors(self._bucket.settings):
@@ -120,6 +140,9 @@ class Verifier:
             "by_kind": dict(sorted(tally.kinds.items())),
             "details": tally.differences,
             "repaired": tally.repaired,
+            "unknown": dict(sorted(tally.unknown.items())),
+            "unknown_sample": tally.unknown_sample,
+            "added": tally.added,
             "manifests": tally.manifests,
             "complete": not job.cancelled,
         }
@@ -231,16 +254,45 @@ class Verifier:
     ) -> None:
         folder = await read_camera_folder(self._bucket, camera)
         known = await self._store.captures.offsite_days(camera)
-        archives = await self._archive_keys(camera)
+        archives = await self._check_archive_rows(camera, scope, tally)
         for day in sorted({*folder.days, *known}):
             if job.cancelled:
                 return
             if scope.takes(day):
                 await self._check_day(camera, day, archives, scope, tally)
 
-    async def _archive_keys(self, camera: str) -> set[str]:
+    async def _check_archive_rows(
+        self, camera: str, scope: Scope, tally: _Tally
+    ) -> set[str]:
+        """Compare a camera's archives with the catalogue; return their keys."""
         folder = self._bucket.layout.archive_folder(camera)
-        return {entry.key async for entry in self._bucket.objects(folder)}
+        known = await self._store.bucket.archives(camera)
+        there: set[str] = set()
+        async for entry in self._bucket.objects(folder):
+            there.add(entry.key)
+            place = self._bucket.layout.parse(entry.key)
+            if (
+                place is None
+                or place.kind is not ObjectKind.ARCHIVE
+                or entry.key in known
+                or not scope.takes(place.day)
+            ):
+                continue
+            assert place.day is not None
+            if scope.repair:
+                await self._store.bucket.archive_written(
+                    entry.key,
+                    camera=camera,
+                    day=place.day,
+                    size=entry.size,
+                    storage_class=entry.storage_class,
+                )
+            tally.met("archives", entry.key, added=scope.repair)
+        if scope.repair:
+            # Their captures are told one by one; the totals must not count on them.
+            for key in known - there:
+                await self._store.bucket.archive_gone(key)
+        return there
 
     async def _check_day(
         self,
@@ -272,10 +324,10 @@ class Verifier:
             if again:
                 await self._store.upload_again([capture])
             tally.differs(kind, capture.relative_path, repaired=again)
-        tally.checked["unknown_objects"] += sum(
-            place is not None and place.kind is ObjectKind.CAPTURE
-            for place in map(self._bucket.layout.parse, objects)
-        )
+        unknown = await self._strangers.among(camera, day, objects.values())
+        adopted = await self._strangers.adopt(unknown) if scope.repair else set()
+        for entry in unknown:
+            tally.met("captures", entry.key, added=entry.key in adopted)
 
     async def _is_whole(self, capture: Capture) -> bool:
         if not capture.local:

@@ -1,6 +1,18 @@
 """Recording: what comes from the cameras by RTSP, written around the clock."""
 
 from .export import KIND_EXPORT, Exporter
+from .pyav_source import PyAvSource
 from .recording import Recording
+from .replay import Replay
+from .rtsp_url import replay_url
+from .source import SourceFactory
 
-__all__ = ["KIND_EXPORT", "Exporter", "Recording"]
+__all__ = [
+    "KIND_EXPORT",
+    "Exporter",
+    "PyAvSource",
+    "Recording",
+    "Replay",
+    "SourceFactory",
+    "replay_url",
+]

@@ -38,8 +38,13 @@ class ParameterSets:
 
     def __init__(self, codec: VideoCodec) -> None:
         """Know none yet."""
-        self._codec = codec
+        self.codec = codec
         self._sets: dict[tuple[int, int], bytes] = {}
+
+    @property
+    def units(self) -> tuple[bytes, ...]:
+        """The sets themselves, in the order in which a decoder wants them."""
+        return tuple(unit for _, unit in sorted(self._sets.items()))
 
     def update(self, units: Iterable[bytes]) -> bool:
         """Take parameter sets; return whether that changed anything."""
@@ -57,7 +62,7 @@ class ParameterSets:
     def describe(self) -> VideoDescription | None:
         """Return what they say, None while one is missing or cannot be read."""
         try:
-            if self._codec is VideoCodec.H264:
+            if self.codec is VideoCodec.H264:
                 return self._describe_h264()
             return self._describe_h265()
         except ValueError:
@@ -65,7 +70,7 @@ class ParameterSets:
 
     def _key(self, unit: bytes) -> tuple[int, int]:
         """Return a set's type and its number: a new one replaces the old one."""
-        if self._codec is VideoCodec.H264:
+        if self.codec is VideoCodec.H264:
             kind = unit[0] & 31
             if kind == _H264_SPS:
                 if len(unit) < 5:

@@ -22,7 +22,7 @@ from .clock import Clocks, RunClock
 from .fmp4 import AudioSamples, VideoSamples, fragment, init_segment
 from .nal import UnitSorter, join_with_lengths
 from .parameter_sets import ParameterSets, VideoDescription
-from .source import AudioFormat, VideoFormat
+from .source import AudioFormat, KeyFrame, VideoFormat
 
 SEGMENT = 60
 """Seconds of a segment; it ends with the first key frame after that."""
@@ -35,7 +35,8 @@ _MOST_QUEUED = 16 << 20
 """Bytes of a camera that wait for a slow disk; after that, groups are dropped."""
 _MOST_PRE_ROLL = 32 << 20
 _JUMP_TICKS = 10 * TIMESCALE
-"""A step of the stream's clock, either way, after which a new run begins."""
+_BACK_TICKS = TIMESCALE
+"""Steps of the stream's clock, on and back, after which a new run begins."""
 _SLACK = 0.1
 _RETRY = 5.0
 """Seconds after which the disk is tried again that could not be written."""
@@ -122,6 +123,8 @@ class Pipeline:
         self._was_wanted = False
         self.last_arrival: float | None = None
         """When a frame came last, by the monotonic clock."""
+        self.key_frame: KeyFrame | None = None
+        """The last picture that can be shown without those before it."""
         self._begin_run()
 
     def opened(self, video: VideoFormat, audio: AudioFormat | None) -> None:
@@ -151,6 +154,10 @@ class Pipeline:
                 return
             data = join_with_lengths(keep)
             if len(data) <= _LARGEST_FRAME:
+                if key:
+                    self.key_frame = KeyFrame(
+                        self._sets.codec, self._sets.units, data, arrived
+                    )
                 self._take(data, decode, present, arrived, key)
 
     def audio(self, data: bytes, present: int) -> None:
@@ -196,7 +203,7 @@ class Pipeline:
         composition = present - decode
         if self._last is not None:
             step = decode - self._last
-            if not -_JUMP_TICKS < step < _JUMP_TICKS:
+            if not -_BACK_TICKS < step < _JUMP_TICKS:
                 self._new_run(GapReason.STREAM)
             elif step <= 0:
                 # Dropping the frame would smear all until the next key frame.

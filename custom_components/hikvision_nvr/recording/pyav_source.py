@@ -99,11 +99,14 @@ class PyAvSource:
 
     def _read(self) -> None:
         options = {
-            "rtsp_transport": "tcp",
+            # TCP where the camera can: over UDP frames tear on busy networks.
+            "rtsp_flags": "prefer_tcp",
             "allowed_media_types": "video+audio" if self._with_audio else "video",
             # In microseconds. FFmpeg ignores the older names "stimeout" and
             # "rw_timeout" without a word.
             "timeout": str(int(SILENCE * 1_000_000)),
+            # A camera's certificate is its own, and its name in it anything.
+            "tls_verify": "0",
         }
         with av.open(self._url, options=options, timeout=(_OPENING, None)) as container:
             if not container.streams.video:

@@ -26,7 +26,7 @@ from ..store.segments import Gap
 from .clock import Clocks
 from .pipeline import Pipeline
 from .schedule import began
-from .source import Source, SourceFactory
+from .source import KeyFrame, Source, SourceFactory
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -37,8 +37,9 @@ _OPENING = 40.0
 """Seconds without a frame, later and at first, after which a stream is given up."""
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
-_REFUSED_PAUSE = 300.0
-"""Cameras lock an account after some wrong passwords."""
+_REFUSED_PAUSE = 900.0
+"""Seconds: cameras lock an account after some wrong passwords. New ones, which begin
+the recording anew, do not wait."""
 _SHORTEST_GAP = timedelta(seconds=2)
 _SHORTEST_POST_ROLL = 3.0
 """Seconds: more than a fragment takes, so that none is closed before it is asked."""
@@ -87,6 +88,7 @@ class Recorder:
         self._dropped = 0
         self._last_gap: Gap | None = None
         self._feed: _Feed | None = None
+        self._pipeline: Pipeline | None = None
         self._bitrate: int | None = None
         self._measured = clocks.monotonic()
         self._began = clocks.monotonic()
@@ -131,6 +133,16 @@ class Recorder:
             return
         seconds = max(self._settings.post_roll.total_seconds(), _SHORTEST_POST_ROLL)
         self._record_until = self._clocks.monotonic() + seconds
+
+    @property
+    def key_frame(self) -> KeyFrame | None:
+        """The last key frame of the stream, None before the first; any thread may ask."""
+        return None if self._pipeline is None else self._pipeline.key_frame
+
+    async def look_for_gap(self) -> None:
+        """Find out anew where footage was missing last: a gap may be filled."""
+        self._last_gap = await self._recordings.segments.last_gap(self._camera.folder)
+        self._on_change()
 
     def saved(self) -> None:
         """The disk has taken something of this camera."""
@@ -202,6 +214,7 @@ class Recorder:
             ),
             stagger=self._stagger,
         )
+        self._pipeline = pipeline
         source = self._make_source(self._settings.url, self._settings.audio, pipeline)
         self._sources.append(source)
         source.start()
@@ -225,6 +238,7 @@ class Recorder:
             pipeline.finish()
             self._covered = feed.covered or self._covered
             feed.close()
+            self._pipeline = None
         return None
 
     def _is_wanted(self) -> bool:

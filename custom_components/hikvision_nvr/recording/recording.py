@@ -11,9 +11,9 @@ from ..store.recordings import Recordings
 from ..store.segment import SavedSegment
 from .clock import SYSTEM_CLOCKS, Clocks
 from .pipeline import SEGMENT
-from .pyav_source import PyAvSource
+from .readers import Readers
 from .recorder import Recorder
-from .source import SourceFactory
+from .source import KeyFrame, SourceFactory
 
 _MEASURE = 30.0
 """Seconds between two looks at bit rates and totals."""
@@ -31,16 +31,21 @@ class Recording:
         *,
         time_zone: tzinfo,
         on_change: Callable[[], None],
-        source: SourceFactory = PyAvSource,
+        source: SourceFactory | None = None,
         clocks: Clocks = SYSTEM_CLOCKS,
     ) -> None:
-        """Record into ``recordings``; ``on_change`` hears of changes of ``statuses``."""
+        """Record into ``recordings``; ``on_change`` hears of changes of ``statuses``.
+
+        Without ``source`` each camera is read as its settings say.
+        """
         self._recordings = recordings
         self._on_change = on_change
         self._clocks = clocks
+        cameras = tuple(cameras)
         wanted = [
             camera for camera in cameras if camera.recording.mode != RecordingMode.OFF
         ]
+        self._readers = Readers(recordings.notes, wanted, on_change)
         self._folders = {camera.id: camera.folder for camera in wanted}
         self._by_detection = {
             camera.id
@@ -51,7 +56,7 @@ class Recording:
             camera.id: Recorder(
                 camera,
                 recordings,
-                source,
+                source or self._readers.factory(camera.id),
                 clocks,
                 time_zone=time_zone,
                 # Not all at once: the disk has less to do at a time.
@@ -60,15 +65,23 @@ class Recording:
             )
             for number, camera in enumerate(wanted)
         }
+        self._is_writing = bool(wanted) or any(
+            # Its own recordings can be fetched, also where nothing else is recorded.
+            camera.device is not None
+            for camera in cameras
+        )
         self._totals: dict[str, tuple[int, int]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin to record."""
-        if not self._recorders:
+        if not self._is_writing:
             return
         await self._recordings.start(self._saved)
+        if not self._recorders:
+            return
         self._totals = await self._recordings.segments.totals()
+        await self._readers.start()
         self._tasks = [
             asyncio.create_task(recorder.run()) for recorder in self._recorders.values()
         ]
@@ -87,6 +100,7 @@ class Recording:
                 recorder.join(until)
 
         await asyncio.get_running_loop().run_in_executor(None, join)
+        await self._readers.stop(_JOIN)
         await self._recordings.stop()
 
     def detected(self, detection: Detection) -> None:
@@ -103,16 +117,37 @@ class Recording:
         await self._recordings.segments.set_paused(folder, not enabled)
         self._recorders[camera_id].set_enabled(enabled)
 
+    async def look_for_gap(self, folder: str) -> None:
+        """Find out anew where footage was missing last. Raises CatalogueError."""
+        for camera_id, recorder in self._recorders.items():
+            if self._folders[camera_id] == folder:
+                await recorder.look_for_gap()
+
+    def key_frame(self, camera_id: str) -> KeyFrame | None:
+        """Return the last key frame of a camera that is recorded, None without one.
+
+        Any thread may ask.
+        """
+        recorder = self._recorders.get(camera_id)
+        return None if recorder is None else recorder.key_frame
+
     def statuses(self) -> dict[str, RecordingStatus]:
         """Return what is known of each camera that is recorded, by its id."""
         return {
-            camera_id: replace(
-                recorder.status,
-                bytes=self._totals.get(self._folders[camera_id], (0, 0))[0],
-                recorded=self._totals.get(self._folders[camera_id], (0, 0))[1],
-            )
+            camera_id: self._status(camera_id, recorder)
             for camera_id, recorder in self._recorders.items()
         }
+
+    def _status(self, camera_id: str, recorder: Recorder) -> RecordingStatus:
+        size, recorded = self._totals.get(self._folders[camera_id], (0, 0))
+        reader, reason = self._readers.used(camera_id)
+        return replace(
+            recorder.status,
+            bytes=size,
+            recorded=recorded,
+            reader=reader,
+            reader_reason=reason,
+        )
 
     def _saved(self, saved: list[SavedSegment]) -> None:
         folders = {one.info.camera for one in saved}

@@ -30,6 +30,19 @@ class AudioFormat:
     configuration: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class KeyFrame:
+    """A picture that can be shown alone: units after their lengths, as in MP4 files.
+
+    ``arrived`` is by ``time.monotonic``.
+    """
+
+    codec: VideoCodec
+    parameter_sets: tuple[bytes, ...]
+    data: bytes
+    arrived: float
+
+
 class Sink(Protocol):
     """Takes what a source gets. One thread at a time calls it."""
 

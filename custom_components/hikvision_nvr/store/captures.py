@@ -102,6 +102,22 @@ class CaptureCatalogue:
             (camera, day.isoformat()),
         )
 
+    async def held_on(self, camera: str, day: date) -> set[str]:
+        """Return the ids of those captures of a day whose time is protected."""
+
+        def work(connection: sqlite3.Connection) -> set[str]:
+            return {
+                capture_id
+                for (capture_id,) in connection.execute(
+                    "SELECT captures.id FROM holds JOIN captures USING (camera)"
+                    " WHERE camera = ? AND day = ? AND local = 1"
+                    " AND event_us BETWEEN start_us AND end_us",
+                    (camera, day.isoformat()),
+                )
+            }
+
+        return await self._catalogue.read(work)
+
     async def all_on(self, camera: str, day: date) -> list[Capture]:
         """Return all captures of a day, also those that only the bucket has."""
         return await self._select(
@@ -246,6 +262,12 @@ class CaptureCatalogue:
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany(
                 "UPDATE captures SET object_key = NULL WHERE object_key = ?", keys
+            )
+            # What was only in a purged archive is nowhere offsite any more.
+            connection.executemany(
+                "UPDATE captures SET archive_key = NULL WHERE archive_key = ?1"
+                " AND (camera, day) IN (SELECT camera, day FROM archives WHERE key = ?1)",
+                keys,
             )
             connection.executemany("DELETE FROM archives WHERE key = ?", keys)
 

@@ -5,7 +5,8 @@ def recordings_sql() -> str:
     """Return the statements that make the tables.
 
     A segment's file is named by its camera, start, run and sequence. ``recorded`` has
-    the totals, which triggers keep: summing millions of rows takes seconds.
+    the totals, which triggers keep: summing millions of rows takes seconds. A gap is
+    ``filled`` when its footage was fetched from elsewhere.
     """
     return """
     CREATE TABLE segments (
@@ -22,6 +23,7 @@ def recordings_sql() -> str:
         audio TEXT,
         complete INTEGER NOT NULL,
         detected INTEGER NOT NULL DEFAULT 0,
+        offsite INTEGER NOT NULL DEFAULT 0,
         UNIQUE (camera, start_us, run)
     ) STRICT;
     CREATE INDEX segments_oldest ON segments (start_us, bytes);
@@ -54,11 +56,45 @@ def recordings_sql() -> str:
             us = us - (old.end_us - old.start_us) WHERE camera = old.camera;
     END;
 
+    CREATE TABLE offsite_recordings (
+        camera TEXT PRIMARY KEY,
+        what TEXT NOT NULL CHECK (what IN ('detections', 'all'))
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE segment_uploads (
+        segment_id INTEGER PRIMARY KEY REFERENCES segments (id) ON DELETE CASCADE,
+        camera TEXT NOT NULL,
+        start_us INTEGER NOT NULL,
+        detected INTEGER NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        due_us INTEGER NOT NULL DEFAULT 0,
+        error TEXT
+    ) STRICT;
+    CREATE INDEX segment_uploads_next
+        ON segment_uploads (detected DESC, start_us, due_us);
+    CREATE TRIGGER segments_queued AFTER INSERT ON segments
+    WHEN new.complete = 1 BEGIN
+        INSERT INTO segment_uploads (segment_id, camera, start_us, detected)
+            SELECT new.id, new.camera, new.start_us, new.detected
+            FROM offsite_recordings WHERE camera = new.camera
+            AND (what = 'all' OR new.detected = 1);
+    END;
+    CREATE TRIGGER segments_queued_later
+    AFTER UPDATE OF complete, detected ON segments
+    WHEN new.complete = 1 AND new.offsite = 0 AND
+        (old.complete = 0 OR old.detected <> new.detected) BEGIN
+        INSERT INTO segment_uploads (segment_id, camera, start_us, detected)
+            SELECT new.id, new.camera, new.start_us, new.detected
+            FROM offsite_recordings WHERE camera = new.camera
+            AND (what = 'all' OR new.detected = 1)
+            ON CONFLICT (segment_id) DO UPDATE SET detected = excluded.detected;
+    END;
+
     CREATE TABLE gaps (
         camera TEXT NOT NULL,
         start_us INTEGER NOT NULL,
         end_us INTEGER NOT NULL,
         reason TEXT NOT NULL,
+        filled INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (camera, start_us)
     ) STRICT, WITHOUT ROWID;
 

@@ -12,10 +12,12 @@ from ..errors import CatalogueError
 from .catalogue import Catalogue
 from .file_threads import FileThreads
 from .mp4 import Fragment
+from .notes import Notes
 from .retention import Retention
 from .root import StorageRoot
 from .segment import SavedSegment, Segment
 from .segment_recovery import Found, find_segments, recover_segment
+from .segment_uploads import SegmentUploads
 from .segment_writer import SegmentWriter
 from .segments import SegmentCatalogue
 
@@ -53,6 +55,8 @@ class Recordings:
         self._on_saved: Callable[[list[SavedSegment]], None] | None = None
         self.retention = retention
         self.segments = SegmentCatalogue(catalogue)
+        self.uploads = SegmentUploads(catalogue, root)
+        self.notes = Notes(catalogue)
 
     @property
     def writer(self) -> SegmentWriter:
@@ -131,6 +135,18 @@ class Recordings:
         saving.cancel()
         await asyncio.wait([saving])
 
+    async def settle(self) -> None:
+        """Wait until the catalogue knows of all that was finished before this."""
+        loop = asyncio.get_running_loop()
+        written = asyncio.Event()
+
+        def tell() -> None:
+            loop.call_soon_threadsafe(written.set)
+
+        self.writer.settle(tell)
+        await written.wait()
+        await self._saved.join()
+
     async def footage(
         self, camera: str, start: datetime, end: datetime, *, watch: bool = False
     ) -> list[tuple[Segment, list[Fragment]]]:
@@ -139,7 +155,7 @@ class Recordings:
         With ``watch`` they are not deleted for a while, because somebody looks at them.
         """
         if watch:
-            self.retention.spare(camera, start, end + timedelta(minutes=1))
+            self.retention.footage.spare(camera, start, end + timedelta(minutes=1))
         found = await self.segments.with_fragments(camera, start, end)
 
         def existing() -> list[tuple[Segment, list[Fragment]]]:
@@ -167,6 +183,7 @@ class Recordings:
                     else:
                         failed = False
                         break
+                self.uploads.arrived()
                 if self._on_saved is not None:
                     self._on_saved(saved)
             finally:

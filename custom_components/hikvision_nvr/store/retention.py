@@ -8,22 +8,20 @@ days they stay is the owner's choice, which a job carries out.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 import logging
 import os
-from pathlib import PurePosixPath
-import sqlite3
 import time
 
 from ..errors import RecorderError
 from ..model import Camera, Capture, RetentionSettings, StoragePressure
+from .capture_removal import CaptureRemoval
 from .catalogue import Catalogue
 from .file_threads import FileThreads
-from .folders import folder_below, remove_file
 from .incoming import storage_error
 from .root import StorageRoot
-from .rows import to_capture, to_us
-from .segment import segment_path
+from .rows import to_us
+from .segment_removal import OldSegment, SegmentRemoval
 from .segments import SegmentCatalogue
 
 _LOGGER = logging.getLogger(__name__)
@@ -39,8 +37,6 @@ _MOST_BY_SPACE = 2048
 _CLOCK_TRUST = 3600.0
 """Seconds without a step of the clock after which ages are believed."""
 _CLOCK_STEP = 120.0
-_WATCHED = 2 * 3600.0
-"""Seconds for which footage is spared that somebody looks at."""
 _SHARE = 0.05
 _MOST_SHARE = 10 << 30
 _LARGEST_SHARE = 0.2
@@ -49,15 +45,7 @@ _OTHERS_GREW = 0.01
 _PRESSURE_LASTS = 24 * 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Victim:
-    """A file that may be deleted: a segment's row or a capture's."""
-
-    path: str
-    size: int
-    time_us: int
-    segment_id: int | None = None
-    capture: Capture | None = None
+type _Victim = OldSegment | Capture
 
 
 @dataclass(slots=True)
@@ -78,14 +66,12 @@ class Retention:
         settings: RetentionSettings,
         cameras: Iterable[Camera],
         *,
-        offsite: bool,
         reserve: int,
         drop: Callable[[Sequence[Capture]], Awaitable[list[Capture]]],
     ) -> None:
         """Keep ``reserve`` bytes free at least.
 
-        ``offsite`` says whether S3 is set up; ``drop`` deletes captures of one day and
-        camera and returns those that are gone.
+        ``drop`` deletes captures of one day and camera and returns those that are gone.
         """
         self._root = root
         self._catalogue = catalogue
@@ -93,28 +79,21 @@ class Retention:
         self._threads = threads
         self._settings = settings
         self._cameras: Mapping[str, Camera] = {one.folder: one for one in cameras}
-        self._offsite = offsite
         self._reserve = reserve
-        self._drop = drop
         self._wake = asyncio.Event()
-        self._spared: dict[tuple[str, int, int], float] = {}
         self._clock = time.time() - time.monotonic()
         self._trusted_from = time.monotonic() + _CLOCK_TRUST
         self._others: int | None = None
         self._pressed_until = 0.0
         self._failed = False
+        self.footage = SegmentRemoval(root, catalogue, threads)
+        self.captures = CaptureRemoval(root, catalogue, threads, drop)
         self.pressure: StoragePressure | None = None
         self.days_that_fit: float | None = None
 
     def wake(self) -> None:
         """Look soon: a segment begins, or the disk is full."""
         self._wake.set()
-
-    def spare(self, camera: str, start: datetime, end: datetime) -> None:
-        """Spare footage for a while."""
-        now = time.monotonic()
-        self._spared = {key: end for key, end in self._spared.items() if end > now}
-        self._spared[camera, to_us(start), to_us(end)] = now + _WATCHED
 
     async def run(self, on_change: Callable[[], None]) -> None:
         """Make room until cancelled. ``on_change`` hears when the pressure changes."""
@@ -168,13 +147,15 @@ class Retention:
                 days = known.recording.days
             if days is None:
                 continue
-            limits = [(0, days), (1, max(days, self._settings.detection_days or 0))]
-            for detected, limit in limits:
-                before = to_us(now - timedelta(days=limit))
-                victims = await self._oldest(
-                    camera=camera, detected=detected, before_us=before
+            longer = max(days, self._settings.detection_days or 0)
+            for detected, limit in ((False, days), (True, longer)):
+                victims = await self.footage.oldest(
+                    limit=_BATCH,
+                    camera=camera,
+                    detected=detected,
+                    before_us=to_us(now - timedelta(days=limit)),
                 )
-                removed += await self._remove(victims)
+                removed += len(await self._remove_footage(victims))
                 if removed >= _MOST_BY_AGE:
                     return removed
         return removed
@@ -241,182 +222,70 @@ class Retention:
         """Delete the oldest footage until so many bytes are free."""
         removed = 0
         while size > 0 and removed < _MOST_BY_SPACE:
-            victims = _as_many(await self._oldest_for_space(camera), size)
-            done = await self._remove(victims)
-            if not done:
+            found = await self._oldest_footage(camera)
+            victims = _as_many(found or await self._oldest_waiting(camera), size)
+            if not victims:
                 break
-            removed += done
-            size -= sum(victim.size for victim in victims)
+            gone = await self._remove_footage(victims)
+            removed += len(gone)
+            size -= sum(one.size for one in gone)
         return removed
 
     async def _free(self, size: int) -> int:
         """Delete the oldest footage and captures until so many bytes are free."""
-        removed = 0
-        while size > 0 and removed < _MOST_BY_SPACE:
-            found = await self._oldest_for_space(None)
-            if self._offsite:
-                found += await self._oldest_captures()
-            found.sort(key=lambda victim: victim.time_us)
-            victims = _as_many(found[:_BATCH], size)
-            done = await self._remove(victims)
-            if not done:
-                break
-            removed += done
-            size -= sum(victim.size for victim in victims)
-        return removed
-
-    async def _oldest_for_space(self, camera: str | None) -> list[_Victim]:
-        if self._settings.detection_days is None:
-            return await self._oldest(camera=camera)
-        # What belongs to detections stays for as long as there is anything else.
-        return await self._oldest(camera=camera, detected=0) or await self._oldest(
-            camera=camera
-        )
-
-    async def _oldest(
-        self,
-        *,
-        camera: str | None = None,
-        detected: int | None = None,
-        before_us: int = 1 << 62,
-    ) -> list[_Victim]:
-        """Return segments that may be deleted, oldest first."""
-        conditions = ["complete = 1", "start_us < ?"]
-        values: list[int | str] = [before_us]
-        if camera is not None:
-            conditions.append("camera = ?")
-            values.append(camera)
-        if detected is not None:
-            conditions.append(f"detected = {detected:d}")
-
-        def work(connection: sqlite3.Connection) -> list[_Victim]:
-            cameras: list[str | None] = [None]
-            if camera is None and detected == 0:
-                # The index is by camera: a few looks instead of a long search.
-                cameras = [
-                    name
-                    for (name,) in connection.execute("SELECT camera FROM recorded")
-                ]
-            found: list[_Victim] = []
-            for one in cameras:
-                extra = [] if one is None else ["camera = ?"]
-                rows = connection.execute(
-                    "SELECT id, camera, start_us, end_us, run, sequence, bytes"
-                    f" FROM segments WHERE {' AND '.join([*conditions, *extra])}"
-                    " AND NOT EXISTS (SELECT 1 FROM holds"
-                    " WHERE holds.camera = segments.camera"
-                    " AND holds.start_us < segments.end_us"
-                    " AND holds.end_us > segments.start_us)"
-                    f" ORDER BY start_us LIMIT {_BATCH}",
-                    (*values, *([] if one is None else [one])),
-                )
-                found += [
-                    _Victim(
-                        path=segment_path(
-                            row["camera"], row["start_us"], row["run"], row["sequence"]
-                        ),
-                        size=row["bytes"],
-                        time_us=row["start_us"],
-                        segment_id=row["id"],
-                    )
-                    for row in rows
-                    if not self._is_watched(
-                        row["camera"], row["start_us"], row["end_us"]
-                    )
-                ]
-            found.sort(key=lambda victim: victim.time_us)
-            return found[:_BATCH]
-
-        return await self._catalogue.read(work)
-
-    async def _oldest_captures(self) -> list[_Victim]:
-        """Return captures that the bucket has, those that came first before others."""
-
-        def work(connection: sqlite3.Connection) -> list[_Victim]:
-            rows = connection.execute(
-                "SELECT * FROM captures WHERE local = 1 AND uploaded_us IS NOT NULL"
-                " AND kind <> 'export'"
-                " AND (object_key IS NOT NULL OR archive_key IS NOT NULL)"
-                " AND NOT EXISTS (SELECT 1 FROM uploads WHERE capture_id = captures.id)"
-                " AND NOT EXISTS (SELECT 1 FROM holds"
-                " WHERE holds.camera = captures.camera"
-                " AND captures.event_us BETWEEN holds.start_us AND holds.end_us)"
-                f" ORDER BY arrived_us LIMIT {_BATCH}"
-            )
-            return [
-                _Victim(
-                    path=capture.relative_path,
-                    size=capture.size,
-                    time_us=to_us(capture.arrived),
-                    capture=capture,
-                )
-                for capture in map(to_capture, rows)
+        removed = tried = 0
+        while size > 0 and tried < _MOST_BY_SPACE:
+            found: list[_Victim] = [
+                *await self._oldest_footage(None),
+                *await self.captures.oldest(_BATCH),
             ]
-
-        return await self._catalogue.read(work)
-
-    def _is_watched(self, camera: str, start_us: int, end_us: int) -> bool:
-        now = time.monotonic()
-        return any(
-            one == camera and begin < end_us and end > start_us and until > now
-            for (one, begin, end), until in tuple(self._spared.items())
-        )
-
-    async def _remove(self, victims: list[_Victim]) -> int:
-        """Delete files, then their rows: what has a row is on the disk."""
-        segments = [one for one in victims if one.segment_id is not None]
-        removed = 0
-        if segments:
-            await self._remove_segments(segments)
-            removed += len(segments)
-        days: dict[tuple[str, date], list[Capture]] = {}
-        for victim in victims:
-            if (capture := victim.capture) is not None:
-                days.setdefault((capture.camera, capture.day), []).append(capture)
-        for (camera, day), captures in days.items():
-            if await self._is_real_folder(camera, day):
-                removed += len(await self._drop(captures))
+            victims = _as_many(sorted(found, key=_since)[:_BATCH], size)
+            if not victims:
+                victims = _as_many(await self._oldest_waiting(None), size)
+            if not victims:
+                break
+            # Footage first: nobody has to be asked for it.
+            gone: list[_Victim] = [
+                *await self._remove_footage(
+                    [one for one in victims if isinstance(one, OldSegment)]
+                ),
+                *await self._remove_captures(
+                    [one for one in victims if isinstance(one, Capture)]
+                ),
+            ]
+            tried += len(victims)
+            removed += len(gone)
+            size -= sum(one.size for one in gone)
         return removed
 
-    async def _remove_segments(self, victims: list[_Victim]) -> None:
-        def unlink() -> None:
-            root = self._root.enter()
-            try:
-                for victim in victims:
-                    remove_file(root, PurePosixPath(victim.path))
-            finally:
-                os.close(root)
+    async def _oldest_footage(self, camera: str | None) -> list[OldSegment]:
+        if self._settings.detection_days is not None:
+            # What belongs to detections stays for as long as there is anything else.
+            found = await self.footage.oldest(
+                limit=_BATCH, camera=camera, detected=False
+            )
+            if found:
+                return found
+        return await self.footage.oldest(limit=_BATCH, camera=camera)
 
-        try:
-            await self._threads.run(unlink)
-        except OSError as err:
+    async def _oldest_waiting(self, camera: str | None) -> list[OldSegment]:
+        """Return footage on its way offsite: it goes when there is nothing else.
+
+        A line that is too slow for it must not end the recording, nor keep captures
+        from being received.
+        """
+        return await self.footage.oldest(limit=_BATCH, camera=camera, offsite_due=True)
+
+    async def _remove_footage(self, victims: Sequence[OldSegment]) -> list[OldSegment]:
+        if not victims:
+            return []
+        removed = await self.footage.remove(victims)
+        for err in removed.errors.values():
             raise storage_error(self._root.path, err) from err
-        await self._segments.forget(
-            [one.segment_id for one in victims if one.segment_id is not None]
-        )
+        return removed.gone
 
-    async def _is_real_folder(self, camera: str, day: date) -> bool:
-        """Tell whether a day's folder is where it seems to be, not behind a link."""
-
-        def look() -> bool:
-            root = self._root.enter()
-            try:
-                with folder_below(
-                    root, PurePosixPath(camera, day.isoformat()), make=False
-                ):
-                    return True
-            except FileNotFoundError:
-                # Its captures are gone already, only their rows are left.
-                return True
-            except OSError:
-                return False
-            finally:
-                os.close(root)
-
-        try:
-            return await self._threads.run(look)
-        except OSError as err:
-            raise storage_error(self._root.path, err) from err
+    async def _remove_captures(self, victims: Sequence[Capture]) -> list[Capture]:
+        return await self.captures.remove(victims) if victims else []
 
     async def _space(self) -> _Space:
         def look() -> _Space:
@@ -436,9 +305,16 @@ class Retention:
         return space
 
 
-def _as_many(victims: list[_Victim], size: int) -> list[_Victim]:
+def _since(victim: _Victim) -> int:
+    """Return since when a file is here (microseconds since 1970 UTC)."""
+    if isinstance(victim, OldSegment):
+        return victim.start_us
+    return to_us(victim.arrived)
+
+
+def _as_many[T: _Victim](victims: Sequence[T], size: int) -> list[T]:
     """Return as many of them as are needed to free so many bytes."""
-    chosen: list[_Victim] = []
+    chosen: list[T] = []
     for victim in victims:
         if size <= 0:
             break

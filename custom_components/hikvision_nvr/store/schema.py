@@ -64,6 +64,7 @@ _VERSIONS = (
         size INTEGER NOT NULL,
         storage_class TEXT NOT NULL
     ) STRICT;
+    CREATE INDEX archives_of_camera ON archives (camera);
 
     CREATE TABLE manifests (
         camera TEXT NOT NULL,

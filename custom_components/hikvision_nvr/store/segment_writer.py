@@ -117,11 +117,21 @@ class SegmentWriter:
         """Close a segment; nothing is appended to it any more."""
         self._put(segment, lambda: self._close(segment))
 
+    def settle(self, callback: Callable[[], None]) -> None:
+        """Call back, in the writer's thread, when all before this was told."""
+
+        def work() -> None:
+            self._tell()
+            callback()
+
+        self._jobs.put(work)
+
     def _put(self, segment: OpenSegment, work: Callable[[], None]) -> None:
         def guarded() -> None:
             try:
                 work()
             except (OSError, StorageError) as err:
+                self._save_what_is_whole(segment)
                 self._failed(segment, err)
 
         self._jobs.put(guarded)
@@ -219,6 +229,14 @@ class SegmentWriter:
         self._save(segment, complete=True)
         if self._jobs.empty():
             self._tell()
+
+    def _save_what_is_whole(self, segment: OpenSegment) -> None:
+        """Keep the fragments before the one that could not be written."""
+        if segment.descriptor is None or not segment.dirty or not segment.places:
+            return
+        with suppress(OSError):
+            os.fdatasync(segment.descriptor)
+            self._save(segment, complete=True)
 
     def _failed(self, segment: OpenSegment, error: OSError | StorageError) -> None:
         if isinstance(error, OSError):

@@ -14,13 +14,16 @@ from .segment import SavedSegment, Segment, SegmentInfo, unpack_places
 BEFORE_DETECTION_US = 10_000_000
 AFTER_DETECTION_US = 30_000_000
 """Footage from so long before a detection until so long after belongs to it."""
+SHORTEST_GAP_US = 2_000_000
+"""Less between two segments is no gap that is worth telling."""
 LONGEST_SEGMENT_US = 600_000_000
 """No segment is longer, which bounds where one that reaches into a time begins."""
 
-_COLUMNS = (
+SEGMENT_COLUMNS = (
     "id, camera, start_us, run, sequence, end_us, bytes, ticks, init_bytes, video,"
     " audio, complete"
 )
+"""What ``to_segment`` reads, in its order."""
 
 type Gap = tuple[datetime, datetime, GapReason]
 
@@ -49,7 +52,7 @@ class SegmentCatalogue:
 
         def work(connection: sqlite3.Connection) -> list[Segment]:
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM segments WHERE camera = ?"
+                f"SELECT {SEGMENT_COLUMNS} FROM segments WHERE camera = ?"
                 " AND start_us > ? AND start_us < ? AND end_us > ? ORDER BY start_us"
                 " LIMIT ?",
                 (camera, start_us - LONGEST_SEGMENT_US, end_us, start_us, limit),
@@ -68,7 +71,7 @@ class SegmentCatalogue:
             connection: sqlite3.Connection,
         ) -> list[tuple[Segment, list[Fragment]]]:
             rows = connection.execute(
-                f"SELECT {_COLUMNS}, places FROM segments"
+                f"SELECT {SEGMENT_COLUMNS}, places FROM segments"
                 " JOIN fragments ON segment_id = id WHERE camera = ?"
                 " AND start_us > ? AND start_us < ? AND end_us > ? ORDER BY start_us",
                 (camera, start_us - LONGEST_SEGMENT_US, end_us, start_us),
@@ -82,7 +85,7 @@ class SegmentCatalogue:
 
         def work(connection: sqlite3.Connection) -> Segment | None:
             row = connection.execute(
-                f"SELECT {_COLUMNS} FROM segments WHERE id = ?", (segment_id,)
+                f"SELECT {SEGMENT_COLUMNS} FROM segments WHERE id = ?", (segment_id,)
             ).fetchone()
             return None if row is None else to_segment(row)
 
@@ -169,29 +172,77 @@ class SegmentCatalogue:
         values = (camera, to_us(start), to_us(end), reason.value)
         await self._catalogue.write(
             lambda connection: connection.execute(
-                "INSERT OR REPLACE INTO gaps VALUES (?, ?, ?, ?)", values
+                "INSERT OR REPLACE INTO gaps VALUES (?, ?, ?, ?, 0)", values
             )
         )
 
-    async def gaps(self, camera: str, start: datetime, end: datetime) -> list[Gap]:
-        """Return where footage is missing in this time, oldest first."""
+    async def gaps(
+        self, camera: str, start: datetime, end: datetime, *, filled: bool = False
+    ) -> list[Gap]:
+        """Return where footage is missing in this time, oldest first.
+
+        With ``filled`` those that were, until footage was fetched from elsewhere.
+        """
 
         def work(connection: sqlite3.Connection) -> list[Gap]:
             rows = connection.execute(
                 "SELECT * FROM gaps WHERE camera = ? AND start_us < ? AND end_us > ?"
-                " ORDER BY start_us",
-                (camera, to_us(end), to_us(start)),
+                " AND filled = ? ORDER BY start_us",
+                (camera, to_us(end), to_us(start), filled),
             )
             return [_gap(row) for row in rows]
 
         return await self._catalogue.read(work)
+
+    async def mark_filled(self, camera: str, start: datetime, end: datetime) -> None:
+        """Note that there is footage of this time now; what is left stays a gap."""
+        start_us, end_us = to_us(start), to_us(end)
+
+        def work(connection: sqlite3.Connection) -> None:
+            for gap in connection.execute(
+                "SELECT * FROM gaps WHERE camera = ? AND start_us < ? AND end_us > ?"
+                " AND filled = 0",
+                (camera, end_us, start_us),
+            ).fetchall():
+                connection.execute(
+                    "DELETE FROM gaps WHERE camera = ? AND start_us = ?",
+                    (camera, gap["start_us"]),
+                )
+                first, last = gap["start_us"], gap["end_us"]
+                begin = start_us if start_us - first >= SHORTEST_GAP_US else first
+                until = end_us if last - end_us >= SHORTEST_GAP_US else last
+                pieces = [(first, begin, 0), (begin, until, 1), (until, last, 0)]
+                connection.executemany(
+                    "INSERT OR REPLACE INTO gaps VALUES (?, ?, ?, ?, ?)",
+                    [
+                        (camera, one, other, gap["reason"], filled)
+                        for one, other, filled in pieces
+                        if other > one
+                    ],
+                )
+
+        await self._catalogue.write(work)
+
+    async def uncovered(
+        self, camera: str, start: datetime, end: datetime
+    ) -> list[tuple[datetime, datetime]]:
+        """Return the times without footage, oldest first, none shorter than a gap."""
+        found: list[tuple[datetime, datetime]] = []
+        for segment in [*await self.between(camera, start, end), None]:
+            begin = end if segment is None else segment.start
+            if begin - start >= timedelta(microseconds=SHORTEST_GAP_US):
+                found.append((start, begin))
+            if segment is not None:
+                start = max(start, segment.end)
+        return found
 
     async def last_gap(self, camera: str) -> Gap | None:
         """Return the newest gap of a camera, or None."""
 
         def work(connection: sqlite3.Connection) -> Gap | None:
             row = connection.execute(
-                "SELECT * FROM gaps WHERE camera = ? ORDER BY start_us DESC LIMIT 1",
+                "SELECT * FROM gaps WHERE camera = ? AND filled = 0"
+                " ORDER BY start_us DESC LIMIT 1",
                 (camera,),
             ).fetchone()
             return None if row is None else _gap(row)
@@ -313,22 +364,40 @@ def insert_detection(
 
 
 def to_segment(row: sqlite3.Row) -> Segment:
-    """Return the segment of a row."""
+    """Return the segment of a row, whose first columns are those of a segment.
+
+    By their places: a day has more than a thousand, and finding a column by its name
+    takes longer than all the rest.
+    """
+    (
+        segment_id,
+        camera,
+        start_us,
+        run,
+        sequence,
+        end_us,
+        size,
+        ticks,
+        init_size,
+        video,
+        audio,
+        complete,
+    ) = row[:12]
     return Segment(
-        id=row["id"],
+        id=segment_id,
         info=SegmentInfo(
-            camera=row["camera"],
-            run=row["run"],
-            sequence=row["sequence"],
-            start_us=row["start_us"],
-            video=row["video"],
-            audio=row["audio"],
+            camera=camera,
+            run=run,
+            sequence=sequence,
+            start_us=start_us,
+            video=video,
+            audio=audio,
         ),
-        end_us=row["end_us"],
-        size=row["bytes"],
-        ticks=row["ticks"],
-        init_size=row["init_bytes"],
-        complete=bool(row["complete"]),
+        end_us=end_us,
+        size=size,
+        ticks=ticks,
+        init_size=init_size,
+        complete=bool(complete),
     )
 
 

@@ -90,7 +90,6 @@ class Store:
                 self._threads,
                 retention,
                 cameras,
-                offsite=offsite,
                 reserve=reserve,
                 drop=self.drop,
             ),
@@ -274,13 +273,15 @@ class Store:
         """
         placed = await incoming.place(camera, day, name)
         known = await self.captures.at(camera, day, placed.name)
-        if known is not None and known.sha256 == placed.sha256:
+        # What was only ever seen in the bucket may have no SHA-256 so far.
+        if known is not None and known.sha256 in ("", placed.sha256):
             await self._catalogue.write(
                 lambda connection: connection.execute(
-                    "UPDATE captures SET local = 1 WHERE id = ?", (known.id,)
+                    "UPDATE captures SET local = 1, sha256 = ? WHERE id = ?",
+                    (placed.sha256, known.id),
                 )
             )
-            back = replace(known, local=True)
+            back = replace(known, local=True, sha256=placed.sha256)
             if not known.local:
                 self._used += known.size
         else:
