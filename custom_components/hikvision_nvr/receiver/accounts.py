@@ -11,7 +11,7 @@ import secrets
 
 from ..model import Camera, Security
 from .addresses import parse_address
-from .passwords import hash_password, verify_password
+from .passwords import hash_of_nothing, verify_password
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -28,14 +28,14 @@ class Accounts:
     """Checks user names and passwords, at the same cost whether or not they exist."""
 
     def __init__(self, cameras: Iterable[Camera]) -> None:
-        """Let these cameras in (blocking, some 50 ms)."""
+        """Let these cameras in."""
         self._cameras = {camera.username: camera for camera in cameras}
         self._plain_addresses = {
             camera.address
             for camera in self._cameras.values()
             if camera.security is Security.PLAIN
         }
-        self._nobody = hash_password(secrets.token_hex())
+        self._nobody = hash_of_nothing()
         # One at a time: each check costs 8 MiB and a core, and guessing must not
         # starve the cameras.
         self._checker = ThreadPoolExecutor(1, "hikvision_nvr-passwords")

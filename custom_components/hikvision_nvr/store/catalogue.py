@@ -163,17 +163,21 @@ class Catalogue:
 
 
 def _commit(connection: sqlite3.Connection, batch: list[_Job]) -> None:
+    alone = len(batch) == 1
     try:
         connection.execute("BEGIN IMMEDIATE")
         for job in batch:
-            connection.execute("SAVEPOINT job")
+            if not alone:
+                connection.execute("SAVEPOINT job")
             try:
                 job.result = job.work(connection)
             except Exception as err:  # noqa: BLE001 - the caller gets it
                 job.error = err
-                connection.execute("ROLLBACK TO job")
-            connection.execute("RELEASE job")
-        connection.execute("COMMIT")
+                connection.execute("ROLLBACK" if alone else "ROLLBACK TO job")
+            if not alone:
+                connection.execute("RELEASE job")
+        if connection.in_transaction:
+            connection.execute("COMMIT")
     except sqlite3.Error as err:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")

@@ -67,14 +67,13 @@ class Placement:
         case ``part`` is gone.
         """
         folder = self.root / camera / day.isoformat()
-        self._make(folder)
         number = 0
         while True:
             candidate = numbered(name, number)
             path = folder / candidate
             with self._lock:
                 if not os.path.lexists(path):
-                    # A purge may have removed it as empty.
+                    # Under the lock: a purge may have removed it as empty.
                     self._make(folder)
                     part.rename(path)
                     break

@@ -12,6 +12,7 @@ from asyncssh.packet import SSHPacketLogger
 from ..addresses import parse_address
 from ..guard import Verdict
 from .algorithms import COMPATIBLE, MODERN, Algorithms
+from .data_path import DataPath
 from .host_keys import HostKeys
 from .login import Connection
 from .services import SftpServices
@@ -170,6 +171,7 @@ class _Ssh(asyncssh.SSHServerConnection):
         self._unsent: list[bytes] = []
         options.protocol_factory = lambda: connection
         super().__init__(asyncio.get_running_loop(), options)
+        self._data_path = DataPath(self)
 
     @override
     def send_packet(
@@ -221,6 +223,11 @@ class _Ssh(asyncssh.SSHServerConnection):
                 "%s: ended, because of a packet that is too long", self._connection.name
             )
             self.abort()
+
+    @override
+    def _recv_pkthdr(self) -> bool:
+        taken = self._data_path.take()
+        return super()._recv_pkthdr() if taken is None else taken
 
     @override
     async def reload_config(self) -> None:
