@@ -6,12 +6,14 @@ from dataclasses import replace
 import os
 import socket
 import struct
+from typing import cast
 
+import paramiko
 import pytest
 
 from custom_components.hikvision_nvr.model import DetectionType, SftpSettings
 
-from .conftest import JPEG, QUICK, MakeSite, Site, login, run
+from .conftest import HOST, JPEG, PASSWORD, QUICK, USERNAME, MakeSite, Site, login, run
 from .sftp import (
     APPEND,
     BAD_MESSAGE,
@@ -103,6 +105,47 @@ async def test_large_clip_is_whole(sftp_site: Site) -> None:
     [capture] = sftp_site.captures
     assert sftp_site.store.path(capture).read_bytes() == content
     await run(lambda: hang_up(client))
+
+
+class _Damaging:
+    """A socket that changes a bit of what is sent, once it is told to."""
+
+    def __init__(self, real: socket.socket) -> None:
+        self._real = real
+        self.damages = False
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    def send(self, data: bytes) -> int:
+        if self.damages and len(data) > 1000:
+            data = data[:500] + bytes([data[500] ^ 1]) + data[501:]
+        return self._real.send(data)
+
+
+@pytest.mark.parametrize("cipher", ["aes128-gcm@openssh.com", "aes128-ctr"])
+async def test_bytes_that_were_changed_on_the_way_end_the_connection(
+    sftp_site: Site, cipher: str
+) -> None:
+    def attempt() -> None:
+        raw = _Damaging(socket.create_connection((HOST, sftp_site.sftp_port), 20))
+        transport = paramiko.Transport(cast(socket.socket, raw))
+        transport.get_security_options().ciphers = (cipher,)
+        transport.connect(username=USERNAME, password=PASSWORD)
+        assert transport.remote_cipher == cipher
+        client = paramiko.SFTPClient.from_transport(transport)
+        assert client is not None
+        file = client.open(NAME, "wb")
+        file.write(JPEG[:HALF])
+        raw.damages = True
+        with pytest.raises((EOFError, OSError, paramiko.SSHException)):
+            file.write(JPEG[HALF:] * 2)
+            file.stat()
+        transport.close()
+
+    await run(attempt)
+    assert sftp_site.captures == []
+    assert sftp_site.files() == {}
 
 
 async def test_parts_in_any_order(sftp_site: Site) -> None:

@@ -89,6 +89,7 @@ def openssh(site: Site, key: Path, script: str, *options: str) -> str:
         ("-B", "4000"),
         ("-R", "1"),
         ("-o", "RekeyLimit=1M"),
+        ("-c", "aes128-gcm@openssh.com", "-o", "RekeyLimit=1M"),
         ("-C",),
     ],
     ids=lambda options: " ".join(options) or "as it is",
