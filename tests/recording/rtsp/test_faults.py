@@ -11,6 +11,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
+from pytest_socket import socket_allow_hosts
 
 from custom_components.hikvision_nvr.errors import (
     StreamBasicError,
@@ -129,6 +130,7 @@ async def test_an_address_that_is_none_is_told(read: Any) -> None:
 
 
 async def test_ipv6(faults: Any) -> None:
+    socket_allow_hosts(["127.0.0.1", "::1"])
     server = {"host": "::1"}
     async with faults(script=Film().pictures(20), server=server) as (_, got):
         await got.until_pictures(20)
