@@ -9,12 +9,17 @@ import pytest
 from yarl import URL
 
 from custom_components.hikvision_nvr.errors import OffsiteError
+from custom_components.hikvision_nvr.offsite import bucket as bucket_module
 from custom_components.hikvision_nvr.offsite.bucket import (
     Bucket,
     StoredDifferentlyError,
 )
 from custom_components.hikvision_nvr.offsite.multipart import PART_SIZE
-from custom_components.hikvision_nvr.offsite.transfer import UnsendableError, send
+from custom_components.hikvision_nvr.offsite.transfer import (
+    UnsendableError,
+    prepare,
+    send,
+)
 from custom_components.hikvision_nvr.store import Upload
 
 from .conftest import EVENT, LocalStore, Remote, captures
@@ -104,6 +109,29 @@ async def test_nothing_is_overwritten_where_conditions_are_ignored(
     assert remote.read(KEY) == b"evidence"
     assert remote.read(key) == b"picture"
     assert await send(bucket, upload) == key
+
+
+async def test_key_that_was_free_too_long_ago_is_asked_for_again(
+    unconditional: tuple[Bucket, Remote],
+    local: LocalStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bucket, remote = unconditional
+    upload = await picked(local)
+    prepared = await prepare(bucket, upload, asyncio.to_thread)
+    assert prepared is not None
+    assert prepared.free is not None
+    remote.put(KEY, b"evidence")
+    monkeypatch.setattr(bucket_module, "_FREE_SECONDS", 0.0)
+    key = await send(bucket, upload, prepared=prepared)
+    assert "~" in key
+    assert remote.read(KEY) == b"evidence"
+    assert remote.read(key) == b"picture"
+    # A key that is seen taken never counts as free.
+    prepared = await prepare(bucket, upload, asyncio.to_thread)
+    assert prepared is not None
+    assert prepared.free is None
+    assert await send(bucket, upload, prepared=prepared) == key
 
 
 async def test_large_clip_arrives_where_conditions_are_ignored(

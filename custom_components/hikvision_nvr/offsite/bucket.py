@@ -47,6 +47,8 @@ _CONDITION_UNKNOWN: Final = frozenset(
     {"NotImplemented", "InvalidArgument", "InvalidRequest"}
 )
 _SINGLE_DELETES_AT_ONCE: Final = 8
+_FREE_SECONDS: Final = 0.3
+"""For so long a key counts as free that HEAD has not found."""
 
 
 class KeyTakenError(Exception):
@@ -231,13 +233,16 @@ class Bucket:
         *,
         body_md5: bytes,
         body_sha256: bytes | None = None,
+        free: float | None = None,
         **options: Any,
     ) -> None:
         """Write an object under a free key, its bytes proved by their digests.
 
-        Raises KeyTakenError when the key is not free.
+        ``free`` is what ``seen_free`` has said of the key, if it was asked. Raises
+        KeyTakenError when the key is not free.
         """
-        await self.require_free(key)
+        if free is None or time.monotonic() - free > _FREE_SECONDS:
+            await self.require_free(key)
         try:
             answer = await self._put(
                 key,
@@ -353,6 +358,16 @@ class Bucket:
         """Raise KeyTakenError if the service would not refuse an overwrite itself."""
         if not await self.refuses_overwrite() and await self.head(key) is not None:
             raise KeyTakenError(key)
+
+    async def seen_free(self, key: str) -> float | None:
+        """Return when a key was seen free, on the monotonic clock.
+
+        None if it is taken, or if the service refuses an overwrite itself.
+        """
+        asked = time.monotonic()
+        if await self.refuses_overwrite() or await self.head(key) is not None:
+            return None
+        return asked
 
     async def require_free_to_complete(self, key: str) -> None:
         """Do the same for an upload in parts, whose completion is another request.

@@ -32,6 +32,8 @@ USER_AGENT: Final = "hikvision_nvr"
 ATTEMPTS: Final = 3
 STALL_SECONDS: Final = 60.0
 """Without a byte sent or received; a slow line is no stall."""
+_WATCH_SECONDS: Final = 1.0
+"""A watch that was set so lately is not set again for each piece of a body."""
 CHUNK: Final = 128 * 1024
 LARGE: Final = 1024 * 1024
 LARGE_AT_ONCE: Final = 4
@@ -252,6 +254,7 @@ class _Sending:
         self._content = content
         self._bandwidth = bandwidth
         self.watch: asyncio.Timeout | None = None
+        self._watched = asyncio.get_running_loop().time()
         self.begun = False
 
     async def chunks(self) -> AsyncIterator[memoryview]:
@@ -268,7 +271,9 @@ class _Sending:
     def _go_on(self) -> None:
         assert self.watch is not None
         now = asyncio.get_running_loop().time()
-        self.watch.reschedule(now + STALL_SECONDS)
+        if now - self._watched > min(_WATCH_SECONDS, STALL_SECONDS / 4):
+            self._watched = now
+            self.watch.reschedule(now + STALL_SECONDS)
 
 
 def headers_of(options: Mapping[str, Any]) -> dict[str, str]:

@@ -1,11 +1,13 @@
 """Brings one capture to S3, once, and proves that it is there."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import file_digest, md5, sha256
+import os
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
@@ -32,6 +34,7 @@ _CONTENT_TYPES: Final = {
     ".mp4": "video/mp4",
 }
 SUFFIX_LENGTH: Final = 8
+_SMALL: Final = 512 * 1024
 
 
 class LocalFileError(OffsiteError):
@@ -56,7 +59,46 @@ class Progress(Protocol):
         """Note that there are no parts any more."""
 
 
-async def send(bucket: Bucket, upload: Upload, progress: Progress | None = None) -> str:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A capture that was read before its turn; ``free`` is as ``Bucket.seen_free``."""
+
+    body: Body
+    free: float | None
+
+
+def is_small(upload: Upload) -> bool:
+    """Whether a capture may be in memory before its turn."""
+    return upload.capture.size <= _SMALL
+
+
+async def prepare(
+    bucket: Bucket,
+    upload: Upload,
+    in_thread: Callable[[Callable[[], Body]], Awaitable[Body]],
+) -> Prepared | None:
+    """Read a small capture while another one is being sent, and ask for its key.
+
+    None when something is wrong: ``send`` meets that again, and says so.
+    """
+    capture = upload.capture
+    key = bucket.layout.capture_key(capture.relative_path)
+    body, free = await asyncio.gather(
+        in_thread(partial(_read_whole, upload.path, capture)),
+        bucket.seen_free(key),
+        return_exceptions=True,
+    )
+    if isinstance(body, BaseException) or isinstance(free, BaseException):
+        return None
+    return Prepared(body, free)
+
+
+async def send(
+    bucket: Bucket,
+    upload: Upload,
+    progress: Progress | None = None,
+    prepared: Prepared | None = None,
+) -> str:
     """Bring a capture to S3 and return its key there.
 
     A name that other content has is never overwritten: the capture then gets a suffix
@@ -70,7 +112,8 @@ async def send(bucket: Bucket, upload: Upload, progress: Progress | None = None)
         for key in keys:
             try:
                 if capture.size <= PART_SIZE:
-                    await _put_whole(bucket, key, upload)
+                    known = prepared if key == keys[0] else None
+                    await _put_whole(bucket, key, upload, known)
                 else:
                     await _put_in_parts(bucket, key, upload, progress)
             except KeyTakenError:
@@ -126,10 +169,16 @@ def _variants(bucket: Bucket, capture: Capture) -> list[dict[str, Any]]:
     return [{**options, **lock}, options] if lock else [options]
 
 
-async def _put_whole(bucket: Bucket, key: str, upload: Upload) -> None:
+async def _put_whole(
+    bucket: Bucket, key: str, upload: Upload, prepared: Prepared | None
+) -> None:
     capture = upload.capture
     async with bucket.room_for(capture.size):
-        body = await asyncio.to_thread(_read_whole, upload.path, capture)
+        if prepared is None:
+            body = await asyncio.to_thread(_read_whole, upload.path, capture)
+            free = None
+        else:
+            body, free = prepared.body, prepared.free
 
         async def put(options: Mapping[str, Any]) -> None:
             await bucket.put_new(
@@ -137,6 +186,7 @@ async def _put_whole(bucket: Bucket, key: str, upload: Upload) -> None:
                 body.content,
                 body_md5=body.md5,
                 body_sha256=body.sha256,
+                free=free,
                 **bucket.checksum_of(body.sha256),
                 **options,
             )
@@ -230,14 +280,27 @@ def _file_md5(path: Path) -> str:
 
 def _read_whole(path: Path, capture: Capture) -> Body:
     """Read a file of at most one part, and compare it with what was stored."""
-    size = _reading(path.stat).st_size
-    if size != capture.size:
-        raise UnsendableError(f"its file has {size} bytes, not {capture.size}")
-    body = _reading(path.read_bytes)
+    # As few calls as can be: after each of them a thread waits for its turn.
+    file = _reading(lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    try:
+        size = _reading(lambda: os.fstat(file)).st_size
+        if size != capture.size:
+            raise UnsendableError(f"its file has {size} bytes, not {capture.size}")
+        body = _reading(lambda: _read_exactly(file, size))
+    finally:
+        os.close(file)
     read = _body(body)
     if read.sha256.hex() != capture.sha256:
         raise UnsendableError("its file is not what was stored (SHA-256)")
     return read
+
+
+def _read_exactly(file: int, size: int) -> bytes:
+    content = os.read(file, size)
+    # Some network file systems return less than was asked for.
+    while len(content) < size and (more := os.read(file, size - len(content))):
+        content += more
+    return content
 
 
 def _body(content: bytes) -> Body:
