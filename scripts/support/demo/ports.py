@@ -58,7 +58,7 @@ def choose(
 
 def passive_range(preferred: str | None) -> str:
     """Find a range of free ports for the receiver's data connections."""
-    starts = [50000, *range(*PASSIVE, PASSIVE_COUNT)]
+    starts = [*range(*PASSIVE, PASSIVE_COUNT)]
     if preferred:
         starts.insert(0, int(preferred.partition("-")[0]))
     for start in starts:
