@@ -39,7 +39,7 @@ class AccessUnits:
     # What a codec says of its payloads and units.
 
     def unpack(self, payload: memoryview) -> None:
-        """Take a payload apart: call ``add``, ``begin``, ``go_on`` and ``damage``."""
+        """Take a payload apart: call ``add``, ``split``, ``begin``, ``go_on`` and ``damage``."""
         raise NotImplementedError
 
     def is_picture(self, unit: bytes) -> bool:
@@ -78,6 +78,18 @@ class AccessUnits:
             self._fragments = None
             self._damaged = True
         self._keep(unit)
+
+    def split(self, payload: memoryview) -> None:
+        """Take several units, each after its length in two bytes."""
+        at, size = 0, len(payload)
+        while at + 2 <= size:
+            begin = at + 2
+            at = begin + (payload[at] << 8 | payload[at + 1])
+            if at > size:
+                self.damage()
+                return
+            if begin < at:
+                self.add(bytes(payload[begin:at]))
 
     def begin(self, head: bytes, payload: memoryview) -> None:
         """Take the first fragment of a unit, after its header."""

@@ -32,7 +32,8 @@ class H264Units(AccessUnits):
             else:
                 self.go_on(payload[2:], last=bool(header & 0x40))
         elif kind == _STAP_A:
-            self._split(payload)
+            # RFC 6184, section 5.7.1.
+            self.split(payload[1:])
         elif 0 < kind < _STAP_A:
             self.add(bytes(payload))
         else:
@@ -49,15 +50,3 @@ class H264Units(AccessUnits):
         # An Exp-Golomb code of zero is a single one bit. Data partitions B and C have
         # other fields there.
         return unit[0] & 31 in {3, 4} or len(unit) < 2 or unit[1] >= 0x80
-
-    def _split(self, payload: memoryview) -> None:
-        """Take an aggregation packet apart (RFC 6184, section 5.7.1)."""
-        at, size = 1, len(payload)
-        while at + 2 <= size:
-            begin = at + 2
-            at = begin + (payload[at] << 8 | payload[at + 1])
-            if at > size:
-                self.damage()
-                return
-            if begin < at:
-                self.add(bytes(payload[begin:at]))

@@ -28,7 +28,8 @@ class H265Units(AccessUnits):
             else:
                 self.go_on(payload[3:], last=bool(header & 0x40))
         elif kind == _AGGREGATION:
-            self._split(payload)
+            # RFC 7798, section 4.4.2.
+            self.split(payload[2:])
         elif kind < _AGGREGATION:
             self.add(bytes(payload))
         else:
@@ -43,15 +44,3 @@ class H265Units(AccessUnits):
     def is_first(self, unit: bytes) -> bool:
         """Tell first_slice_segment_in_pic_flag (H.265, 7.3.6.1)."""
         return len(unit) < 3 or unit[2] >= 0x80
-
-    def _split(self, payload: memoryview) -> None:
-        """Take an aggregation packet apart (RFC 7798, section 4.4.2)."""
-        at, size = 2, len(payload)
-        while at + 2 <= size:
-            begin = at + 2
-            at = begin + (payload[at] << 8 | payload[at + 1])
-            if at > size:
-                self.damage()
-                return
-            if begin < at:
-                self.add(bytes(payload[begin:at]))
