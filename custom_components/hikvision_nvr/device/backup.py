@@ -5,7 +5,7 @@ from hashlib import sha256
 import json
 from pathlib import Path
 
-from .private_file import write_private
+from ..private_file import write_private
 from .provisioning import Edit
 
 
@@ -26,7 +26,7 @@ class Backups:
         """
         documents = {edit.path: edit.before.decode() for edit in edits}
         documents |= self._read(folder)
-        write_private(self._path(folder), documents)
+        write_private(self._path(folder), json.dumps(documents).encode())
 
     def edits(self, folder: str) -> list[Edit]:
         """Return what undoes all changes, empty when there is nothing (blocking)."""

@@ -13,7 +13,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from .private_file import write_private
+from ..private_file import write_private
 from .provisioning import Edit, Protocol, Target
 
 _LOGGER = logging.getLogger(__name__)
@@ -42,18 +42,16 @@ class Intents:
 
     def keep(self, intent: Intent) -> None:
         """Keep an intent in place of an earlier one of the camera (blocking)."""
-        write_private(
-            self._path(intent.folder),
-            {
-                "folder": intent.folder,
-                "edits": [
-                    [edit.path, edit.before.decode(), edit.after.decode()]
-                    for edit in intent.edits
-                ],
-                "target": asdict(intent.target),
-                "note": dict(intent.note),
-            },
-        )
+        content = {
+            "folder": intent.folder,
+            "edits": [
+                [edit.path, edit.before.decode(), edit.after.decode()]
+                for edit in intent.edits
+            ],
+            "target": asdict(intent.target),
+            "note": dict(intent.note),
+        }
+        write_private(self._path(intent.folder), json.dumps(content).encode())
 
     def all(self) -> list[Intent]:
         """Return every intent; what cannot be read is passed over (blocking)."""

@@ -14,7 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ..errors import CertificateError
 from ..model import CertificateSettings
-from .private_file import write_private
+from ..private_file import write_private
 
 _LIFETIME = timedelta(days=3650)
 """Cameras cannot follow a renewed certificate that they were told to trust."""

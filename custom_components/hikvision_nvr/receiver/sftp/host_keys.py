@@ -11,7 +11,7 @@ import stat
 import asyncssh
 
 from ...errors import HostKeyError
-from ..private_file import write_private
+from ...private_file import write_private
 
 _RSA_BITS = 3072
 _FILES = {
