@@ -1,7 +1,8 @@
 """Our engine as it records, in a thread beside a loop that stands for Home Assistant's.
 
 Reads one line of JSON: addresses of the streams, the folder, how long the loop is
-watched before anything is recorded, and perhaps which reader to use. When its input ends it stops and says what it saw.
+watched before anything is recorded, for how long while the streams begin and while they
+run, and perhaps which reader to use. When its input ends it stops and says what it saw.
 """
 
 import benchmarks._without_home_assistant  # noqa: F401  # isort: skip
@@ -79,30 +80,26 @@ def _settings(urls: list[str], folder: Path, reader: StreamReader) -> EngineSett
     )
 
 
-async def _watch(late: list[float], stopping: asyncio.Event) -> None:
+async def _watch(seconds: float) -> list[float]:
+    """Return by how many milliseconds timers were late."""
     loop = asyncio.get_running_loop()
-    while not stopping.is_set():
-        due = loop.time() + _PROBE
+    late = []
+    end = loop.time() + seconds
+    while (due := loop.time() + _PROBE) < end:
         await asyncio.sleep(_PROBE)
         late.append((loop.time() - due) * 1000)
+    return late
 
 
 async def _main() -> None:
     arguments = json.loads(await asyncio.to_thread(sys.stdin.readline))
-    listener, stopping = _Listener(), asyncio.Event()
+    listener = _Listener()
     reader = StreamReader(arguments.get("reader", StreamReader.AUTO))
     settings = _settings(arguments["urls"], Path(arguments["folder"]), reader)
     engine = Engine(settings, listener)
-    idle: list[float] = []
-    quiet = asyncio.create_task(_watch(idle, stopping))
-    await asyncio.sleep(arguments["idle"])
-    stopping.set()
-    await quiet
-    stopping.clear()
+    idle = await _watch(arguments["idle"])
     begun = time.time()
     await asyncio.to_thread(engine.start)
-    busy: list[float] = []
-    probe = asyncio.create_task(_watch(busy, stopping))
     print(json.dumps({"began": begun}), flush=True)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -111,9 +108,8 @@ async def _main() -> None:
         daemon=True,
     ).start()
     # The probe itself takes time, which must not count as ours.
-    await asyncio.sleep(arguments["busy"])
-    stopping.set()
-    await probe
+    starting = await _watch(arguments["starting"])
+    busy = await _watch(arguments["busy"])
     print(json.dumps({"watched": True}), flush=True)
     await ended.wait()
     segments = engine.store.recordings.segments
@@ -133,6 +129,7 @@ async def _main() -> None:
         json.dumps(
             {
                 "idle": idle,
+                "starting": starting,
                 "busy": busy,
                 "first": max(first),
                 "dropped": sum(status.dropped for status in statuses),
