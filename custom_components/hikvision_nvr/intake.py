@@ -73,6 +73,10 @@ class Intake:
         self._expected: defaultdict[str, set[asyncio.Future[None]]] = defaultdict(set)
         self._on_capture = on_capture
         self._keeping: set[asyncio.Task[Capture]] = set()
+        self._noting: set[asyncio.Task[None]] = set()
+        self._noted: dict[
+            tuple[str, DetectionType], tuple[str, str | None, str | None]
+        ] = {}
 
     async def start(self) -> None:
         """Learn from what the cameras delivered before: their clocks, who is silent."""
@@ -147,7 +151,7 @@ class Intake:
         if event.late and event.told is not None:
             offset = self._activity.clock(camera).corrected(event.told)
             happened = min(event.told if offset is None else offset, arrived)
-        return self._detections.hear(
+        incident, new = self._detections.hear(
             camera,
             Sighting(
                 kind=CaptureKind.OTHER,
@@ -161,6 +165,8 @@ class Intake:
             arrived=arrived,
             region=event.region,
         )
+        self._note(camera, incident.detection)
+        return incident, new
 
     async def take_picture(
         self,
@@ -248,8 +254,8 @@ class Intake:
 
     async def drain(self) -> None:
         """Wait until every upload that was taken is safe or has failed."""
-        while self._keeping:
-            await asyncio.wait(self._keeping)
+        while waiting := self._keeping | self._noting:
+            await asyncio.wait(waiting)
 
     def _observe(
         self, camera: Camera, path: str, capture_id: str, arrived: datetime
@@ -273,7 +279,8 @@ class Intake:
         return sighting, detection
 
     async def _keep(self, work: Coroutine[Any, Any, Capture]) -> Capture:
-        task = asyncio.create_task(work)
+        # Begun at once, not in the loop's next turn: the camera waits.
+        task = asyncio.Task(work, eager_start=True)
         self._keeping.add(task)
         task.add_done_callback(self._kept)
         return await asyncio.shield(task)
@@ -287,6 +294,27 @@ class Intake:
             self._on_capture(task.result())
         elif not isinstance(error, StorageError):
             _LOGGER.error("An upload could not be kept", exc_info=error)
+
+
+    def _note(self, camera: Camera, detection: Detection) -> None:
+        """Let the catalogue know of a detection, also if it never gets a picture.
+
+        A device tells of it again each second: only what is new is worth a write.
+        """
+        what = (detection.id, detection.plate, detection.region)
+        if self._noted.get((camera.id, detection.type)) == what:
+            return
+        self._noted[camera.id, detection.type] = what
+
+        async def note() -> None:
+            try:
+                await self._store.note_detection(camera.folder, detection)
+            except StorageError as err:
+                _LOGGER.warning("A detection of %s is not noted: %s", camera.name, err)
+
+        task = asyncio.create_task(note())
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
 
 
 def _nothing_yet(arrived: datetime) -> Sighting:

@@ -104,8 +104,12 @@ class Catalogue:
         the transaction cannot be committed.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(work, future))
+        self.write_for(future, work)
         return await future
+
+    def write_for[T](self, future: asyncio.Future[T], work: Work[T]) -> None:
+        """Do what ``write`` does, in whatever thread, for whoever awaits ``future``."""
+        self._jobs.put(_Job(work, future))
 
     async def read[T](self, work: Work[T]) -> T:
         """Run ``work``, which must not change anything, beside the writer."""

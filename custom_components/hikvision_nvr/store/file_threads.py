@@ -9,6 +9,9 @@ from typing import Any
 
 _NAME = "hikvision_nvr-files"
 
+type Next[T] = Callable[[T, asyncio.Future[T]], bool]
+"""Takes a result and its future; True when it sees to it that the future is settled."""
+
 
 class FileThreads:
     """Runs work in a few threads.
@@ -25,15 +28,18 @@ class FileThreads:
         self._closed = False
         self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
 
-    def run[T](self, work: Callable[[], T]) -> asyncio.Future[T]:
+    def run[T](
+        self, work: Callable[[], T], then: Next[T] | None = None
+    ) -> asyncio.Future[T]:
         """Return a future for what ``work`` returns or raises.
 
-        Raises RuntimeError after ``close``.
+        ``then`` may hand the result on, in the thread: each turn through the loop costs
+        as much as the work on a small file. Raises RuntimeError after ``close``.
         """
         if self._closed:
             raise RuntimeError("The file threads have ended")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._work.put(_Work(work, future))
+        self._work.put(_Work(work, future, then))
         if len(self._threads) < self._count:
             thread = threading.Thread(target=self._run, name=_NAME, daemon=True)
             self._threads.append(thread)
@@ -54,17 +60,25 @@ class FileThreads:
 
 
 class _Work:
-    __slots__ = ("_error", "_future", "_result", "_work")
+    __slots__ = ("_error", "_future", "_next", "_result", "_work")
 
-    def __init__(self, work: Callable[[], Any], future: asyncio.Future[Any]) -> None:
+    def __init__(
+        self,
+        work: Callable[[], Any],
+        future: asyncio.Future[Any],
+        then: Next[Any] | None,
+    ) -> None:
         self._work = work
         self._future = future
+        self._next = then
         self._result: Any = None
         self._error: BaseException | None = None
 
     def run(self) -> None:
         try:
             self._result = self._work()
+            if self._next is not None and self._next(self._result, self._future):
+                return
         except BaseException as err:  # noqa: BLE001 - who waits gets it
             self._error = err
         # The loop may be gone when nobody waits any more.

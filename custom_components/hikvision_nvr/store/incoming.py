@@ -24,15 +24,19 @@ import hashlib
 import os
 from pathlib import Path, PurePosixPath
 import threading
+import time
 
 from ..errors import StorageError, StorageFullError, StorageNotWritableError
 from .content import Content, inspect, read_from
-from .file_threads import FileThreads
+from .file_threads import FileThreads, Next
 from .names import numbered
 from .root import INCOMING, sync_folder
 
 _FLUSH_SIZE = 1 << 20
 """Up to this many bytes are kept in memory, so that a snapshot costs one thread hop."""
+
+_PLENTY = 1 << 30
+"""Bytes above the reserve that others cannot fill within a second."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _READ_SIZE = 1 << 20
@@ -57,6 +61,8 @@ class Placement:
         self.root = root
         self._lock = threading.Lock()
         self._synced: set[Path] = set()
+        self._room = 0
+        self._room_known = 0.0
 
     def place(
         self, part: Path, camera: str, day: date, name: str, size: int, sha256: str
@@ -73,9 +79,8 @@ class Placement:
             path = folder / candidate
             with self._lock:
                 if not os.path.lexists(path):
-                    # Under the lock: a purge may have removed it as empty.
-                    self._make(folder)
-                    part.rename(path)
+                    # Under the lock: a purge may have removed the folder as empty.
+                    self._move(part, path)
                     break
             if path.stat().st_size == size and hash_file(path) == sha256:
                 part.unlink()
@@ -83,6 +88,20 @@ class Placement:
             number += 1
         sync_folder(folder)
         return candidate, False
+
+    def check_space(self, descriptor: int, needed: int, reserve: int) -> None:
+        """Check that a file may grow and leave ``reserve`` bytes free (blocking).
+
+        While there is plenty of room the disk is asked once a second. Raises OSError.
+        """
+        now = time.monotonic()
+        self._room -= needed
+        if self._room - reserve < _PLENTY or now - self._room_known > 1:
+            disk = os.fstatvfs(descriptor)
+            self._room = disk.f_bavail * disk.f_frsize - needed
+            self._room_known = now
+        if self._room < reserve:
+            raise OSError(errno.ENOSPC, "The reserve of free space is reached")
 
     def remove_if_empty(self, camera: str, day: date) -> None:
         """Remove a day's folder that nothing is left in (blocking)."""
@@ -101,9 +120,18 @@ class Placement:
         sync_folder(folder)
         return moved
 
+    def _move(self, part: Path, path: Path) -> None:
+        if path.parent in self._synced:
+            try:
+                part.rename(path)
+            except FileNotFoundError:
+                self._synced.discard(path.parent)
+            else:
+                return
+        self._make(path.parent)
+        part.rename(path)
+
     def _make(self, folder: Path) -> None:
-        if folder in self._synced and folder.is_dir():
-            return
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for parent in (folder.parent, self.root):
             sync_folder(parent)
@@ -204,16 +232,23 @@ class IncomingFile:
         self.size = size
         await self._run(lambda: self._copy(path, size))
 
-    async def place(self, camera: str, day: date, name: str) -> PlacedFile:
+    async def place(
+        self,
+        camera: str,
+        day: date,
+        name: str,
+        then: Next[PlacedFile] | None = None,
+    ) -> PlacedFile:
         """Sync the file and move it to its final place.
 
-        Raises StorageError when that fails; the temporary file is gone then.
+        ``then`` may hand the placed file on at once; what that raises comes from here.
+        Raises StorageError when placing fails; the temporary file is gone then.
         """
         try:
             await self._flushed()
             # Not cancelled half-way: what has its final name is a file to keep.
             return await asyncio.shield(
-                self._run(lambda: self._place(camera, day, name))
+                self._run(lambda: self._place(camera, day, name), then)
             )
         except StorageError:
             await self.discard()
@@ -233,14 +268,16 @@ class IncomingFile:
             await asyncio.shield(self._flushing)
             self._flushing = None
 
-    def _run[T](self, work: Callable[[], T]) -> asyncio.Future[T]:
+    def _run[T](
+        self, work: Callable[[], T], then: Next[T] | None = None
+    ) -> asyncio.Future[T]:
         def guarded() -> T:
             try:
                 return work()
             except OSError as err:
                 raise storage_error(self._placement.root, err) from err
 
-        return self._threads.run(guarded)
+        return self._threads.run(guarded, then)
 
     def _open(self) -> int:
         if self._descriptor is None:
@@ -260,7 +297,7 @@ class IncomingFile:
         descriptor = self._open()
         data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
         if data:
-            self._check_space(len(data))
+            self._placement.check_space(descriptor, len(data), self._reserve)
             self._sha256.update(data)
         rest = memoryview(data)
         while rest:
@@ -273,16 +310,11 @@ class IncomingFile:
     def _put(self, blocks: list[bytes], offset: int, data: bytes) -> None:
         self._append(blocks)
         descriptor = self._open()
-        self._check_space(len(data))
+        self._placement.check_space(descriptor, len(data), self._reserve)
         rest = memoryview(data)
         while rest:
             written = os.pwrite(descriptor, rest, offset)
             rest, offset = rest[written:], offset + written
-
-    def _check_space(self, needed: int) -> None:
-        disk = os.fstatvfs(self._descriptor or 0)
-        if disk.f_bavail * disk.f_frsize < self._reserve + needed:
-            raise OSError(errno.ENOSPC, "The reserve of free space is reached")
 
     def _copy(self, path: Path, size: int) -> None:
         with path.open("rb") as file:

@@ -1,11 +1,14 @@
-"""The short way of a file's bytes from the connection to its channel.
+"""The short way of a file's bytes from the connection to its channel, and of replies.
 
 Nearly all that a camera sends is data of its channel (RFC 4254, section 5.2) in packets
-of AES-GCM (RFC 5647). The library treats them like any other packet, looks at each in a
-dozen places and copies its bytes ten times. Here they are taken out in one place, with
-three copies. A packet is taken whole or not at all: every other packet, and one that is
-unusual in the least, is left to the library as it came.
+of AES-GCM (RFC 5647), and so is each of our replies. The library treats them like any
+other packet, looks at each in a dozen places and copies its bytes ten times. Here they
+are taken out in one place, with three copies. A packet is taken whole or not at all:
+every other packet, and one that is unusual in the least, is left to the library.
 """
+
+import os
+import time
 
 import asyncssh
 from asyncssh.crypto.cipher import GCMCipher
@@ -15,11 +18,34 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _LENGTH = 4
 _TAG = 16
+_BLOCK = 16
 _CHANNEL_DATA = 94
+_CHANNEL_DATA_BYTE = bytes((_CHANNEL_DATA,))
 _DATA = 10
 """Where the data begin: behind the padding's length, type, channel and length."""
+_LEAST_PADDING = 4
+_RANDOM = 4096
 _LONGEST = 512 * 1024
 """Bytes. What claims to be longer is the library's, too, which then is stopped."""
+
+
+class _Direction:
+    """The cipher of one direction. It changes with each exchange of keys."""
+
+    def __init__(self) -> None:
+        self._encryption: object = None
+        self.gcm: GCMCipher | None = None
+        self.cipher: AESGCM | None = None
+
+    def follow(self, encryption: object) -> None:
+        """Use what the library uses now, or nothing if that is another cipher."""
+        if encryption is self._encryption:
+            return
+        self._encryption = encryption
+        self.gcm = self.cipher = None
+        if isinstance(encryption, GCMEncryption):
+            self.gcm = encryption._cipher
+            self.cipher = AESGCM(self.gcm._key)
 
 
 class DataPath:
@@ -32,9 +58,9 @@ class DataPath:
     def __init__(self, connection: asyncssh.SSHServerConnection) -> None:
         """Look after this connection."""
         self._connection = connection
-        self._encryption: object = None
-        self._gcm: GCMCipher | None = None
-        self._cipher: AESGCM | None = None
+        self._in = _Direction()
+        self._out = _Direction()
+        self._random = b""
 
     def take(self) -> bool | None:
         """Take what has arrived whole, up to the first packet that is not data.
@@ -43,15 +69,8 @@ class DataPath:
         the next one is not whole yet, and None when it is the library's.
         """
         connection = self._connection
-        encryption = connection._recv_encryption
-        if encryption is not self._encryption:
-            self._encryption = encryption
-            if isinstance(encryption, GCMEncryption):
-                self._gcm = encryption._cipher
-                self._cipher = AESGCM(self._gcm._key)
-            else:
-                self._gcm = self._cipher = None
-        if self._gcm is None or connection._decompressor is not None:
+        self._in.follow(connection._recv_encryption)
+        if self._in.gcm is None or connection._decompressor is not None:
             return None
         data, place = connection._inpbuf, 0
         taken: bool | None = False
@@ -75,13 +94,46 @@ class DataPath:
         connection._inpbuf = data[place:]
         return True
 
+    def send(self, *fields: bytes) -> bool:
+        """Send a packet with data. False when that is left to the library."""
+        connection = self._connection
+        self._out.follow(connection._send_encryption)
+        gcm, cipher = self._out.gcm, self._out.cipher
+        if (
+            gcm is None
+            or cipher is None
+            or connection._compressor is not None
+            or not connection._kex_complete
+            or not connection._auth_complete
+            or connection._rekey_bytes_sent >= connection._rekey_bytes
+            or 0 < connection._rekey_time <= time.monotonic()
+        ):
+            return False
+        payload = b"".join((_CHANNEL_DATA_BYTE, *fields))
+        padding = -(1 + len(payload)) % _BLOCK
+        if padding < _LEAST_PADDING:
+            padding += _BLOCK
+        if len(self._random) < padding:
+            # Each call of the system lets other threads run first.
+            self._random = os.urandom(_RANDOM)
+        filling, self._random = self._random[:padding], self._random[padding:]
+        packet = b"".join((bytes((padding,)), payload, filling))
+        length = len(packet).to_bytes(_LENGTH)
+        sealed = cipher.encrypt(gcm._iv, packet, length)
+        gcm._update_iv()
+        connection._send(length + sealed)
+        connection._send_seq = (connection._send_seq + 1) & 0xFFFFFFFF
+        connection._rekey_bytes_sent += len(packet)
+        return True
+
     def _deliver(self, length: bytes, encrypted: bytes) -> bool:
         """Give a channel the data of a packet. False when it is another packet."""
         connection = self._connection
-        assert self._gcm is not None
-        assert self._cipher is not None
+        gcm, cipher = self._in.gcm, self._in.cipher
+        assert gcm is not None
+        assert cipher is not None
         try:
-            packet = self._cipher.decrypt(self._gcm._iv, encrypted, length)
+            packet = cipher.decrypt(gcm._iv, encrypted, length)
         except InvalidTag:
             return False
         end = len(packet) - packet[0]
@@ -94,7 +146,7 @@ class DataPath:
             or end - _DATA > channel._recv_window
         ):
             return False
-        self._gcm._update_iv()
+        gcm._update_iv()
         connection._recv_seq = (connection._recv_seq + 1) & 0xFFFFFFFF
         channel._accept_data(packet[_DATA:end])
         return True

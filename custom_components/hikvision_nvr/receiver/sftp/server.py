@@ -6,7 +6,7 @@ import logging
 from typing import cast, override
 
 import asyncssh
-from asyncssh.constants import MSG_IGNORE
+from asyncssh.constants import MSG_CHANNEL_DATA, MSG_IGNORE
 from asyncssh.packet import SSHPacketLogger
 
 from ..addresses import parse_address
@@ -183,6 +183,8 @@ class _Ssh(asyncssh.SSHServerConnection):
         # The library sends an empty packet before each other one, which only CBC
         # needs (RFC 4251, section 9.3.1) and costs as much as the other one.
         if pkttype == MSG_IGNORE and not self._uses_cbc:
+            return
+        if pkttype == MSG_CHANNEL_DATA and self._data_path.send(*args):
             return
         super().send_packet(pkttype, *args, handler=handler)
 
