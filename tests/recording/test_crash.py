@@ -1,5 +1,6 @@
 """A recorder that is killed loses a few seconds, and nothing of what it had."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 import os
 from pathlib import Path
@@ -15,13 +16,17 @@ from custom_components.hikvision_nvr.store import Store
 from custom_components.hikvision_nvr.store.mp4 import read_content
 from custom_components.hikvision_nvr.store.segment import unpack_places
 
-from .conftest import BERLIN, nothing_known
+from .conftest import BERLIN, RtspCamera, nothing_known
 from .crashing import ROUND
 from .feeding import WALL, feeding
 from .files import decode, segment_files
 
 ROUNDS = 50 if os.environ.get("HIKVISION_NVR_FULL") else 4
+STREAM_ROUNDS = 20 if os.environ.get("HIKVISION_NVR_FULL") else 2
+LEAST_RECORDED = 2.5
+"""Seconds after which the first fragment is there."""
 PROGRAM = Path(__file__).with_name("crashing.py")
+STREAM_PROGRAM = Path(__file__).with_name("recording_stream.py")
 BEGIN = datetime.fromtimestamp(WALL, UTC) - timedelta(days=2)
 END = datetime.fromtimestamp(WALL, UTC) + timedelta(days=30)
 
@@ -35,8 +40,10 @@ def a_store(folder: Path) -> Store:
     )
 
 
-async def the_catalogue_equals_the_disk(store: Store, root: Path) -> None:
-    found = await store.recordings.footage("front", BEGIN, END)
+async def the_catalogue_equals_the_disk(
+    store: Store, root: Path, begin: datetime = BEGIN, end: datetime = END
+) -> None:
+    found = await store.recordings.footage("front", begin, end)
     assert {store.recordings.path(segment) for segment, _ in found} == set(
         segment_files(root)
     )
@@ -84,6 +91,39 @@ async def test_killed_at_any_moment(clips: Any, tmp_path: Path) -> None:
         # The open fragment is two seconds, and one may be on its way to the disk.
         assert until >= fed - 2 - 2, (until, fed)
     for file in segment_files(root)[-3:]:
+        decode(file)
+
+
+@pytest.mark.timeout(900)
+async def test_killed_while_a_camera_is_read(
+    rtsp: Callable[..., RtspCamera], tmp_path: Path
+) -> None:
+    camera, root = rtsp(), tmp_path / "media"
+    choices = random.Random(8)
+    for _ in range(STREAM_ROUNDS):
+        process = subprocess.Popen(
+            [sys.executable, str(STREAM_PROGRAM), str(tmp_path), camera.url],
+            stdout=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"recording\n"
+        time.sleep(choices.uniform(LEAST_RECORDED, LEAST_RECORDED + 2))
+        killed = time.time()
+        process.kill()
+        process.communicate()
+        store = a_store(tmp_path)
+        await store.open()
+        try:
+            await store.recover(nothing_known)
+            now, day = datetime.now(UTC), timedelta(days=1)
+            await the_catalogue_equals_the_disk(store, root, now - day, now + day)
+            last = await store.recordings.segments.last_end("front")
+        finally:
+            await store.close()
+        assert last is not None
+        # The open fragment, and one that may be on its way to the disk.
+        assert last.timestamp() >= killed - 2 - 2
+    for file in segment_files(root):
         decode(file)
 
 
