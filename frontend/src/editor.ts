@@ -1,0 +1,62 @@
+/** The card's settings, and the form in which Home Assistant asks for them. */
+import { EVENT_TYPES } from "./event-types";
+import { PLATFORM } from "./hass";
+import { Texts } from "./localize";
+import type { Key } from "./translations/en";
+
+export interface CardConfig {
+  type: string;
+  entity: string;
+  name?: string;
+  /** How much of the day is seen at first. */
+  hours?: number;
+  /** Only these types of events; none means all. */
+  types?: string[];
+  /** Whether the film of pictures is shown. */
+  film?: boolean;
+  muted?: boolean;
+}
+
+interface Field {
+  name: string;
+  schema?: Field[];
+  [more: string]: unknown;
+}
+
+export interface ConfigForm {
+  schema: Field[];
+  computeLabel(field: Field): string;
+}
+
+export function configForm(): ConfigForm {
+  const texts = new Texts(document.documentElement.lang || "en", undefined);
+  return {
+    schema: [
+      {
+        name: "entity",
+        required: true,
+        selector: { entity: { filter: { integration: PLATFORM, domain: "camera" } } },
+      },
+      { name: "name", selector: { text: {} } },
+      { name: "hours", default: 24, selector: { number: { min: 1, max: 24, mode: "slider" } } },
+      {
+        name: "types",
+        selector: {
+          select: {
+            multiple: true,
+            options: EVENT_TYPES.map((type) => ({ value: type, label: texts.type(type) })),
+          },
+        },
+      },
+      {
+        name: "",
+        type: "grid",
+        schema: [
+          { name: "film", default: true, selector: { boolean: {} } },
+          { name: "muted", default: true, selector: { boolean: {} } },
+        ],
+      },
+    ],
+    computeLabel: ({ name }) => (name ? texts.get(`field_${name}` as Key) : ""),
+  };
+}
