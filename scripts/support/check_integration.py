@@ -270,17 +270,40 @@ def check_manifest(faults: Faults) -> Json | None:
         if key in manifest and manifest[key] != sorted(manifest[key]):
             faults.add(path, f"{key} are out of order", "sort them")
     check_requirements(path, manifest.get("requirements", []), faults)
+    check_dhcp(path, manifest.get("dhcp", []), faults)
+    check_version(path, manifest.get("version"), faults)
+    return manifest
 
+
+def check_version(path: Path, version: str | None, faults: Faults) -> None:
+    """The version has three numbers, and is that of the project."""
+    if not re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?", version or ""):
+        faults.add(path, f"version {version!r} is none", "write it as 1.2.3")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    version = project["project"]["version"]
-    if manifest.get("version") != version:
+    wanted = project["project"]["version"]
+    if version != wanted:
         faults.add(
             path,
-            f"version {manifest.get('version')!r} differs from pyproject.toml's"
-            f" {version!r}",
+            f"version {version!r} differs from pyproject.toml's {wanted!r}",
             "make them equal",
         )
-    return manifest
+
+
+def check_dhcp(path: Path, matchers: list[Json], faults: Faults) -> None:
+    """Home Assistant compares addresses in upper case and names in lower case."""
+    for matcher in matchers:
+        for key, form in (
+            ("macaddress", r"[0-9A-F]{6,12}\*?"),
+            ("hostname", r"[a-z0-9_*?.-]+"),
+        ):
+            if key in matcher and not re.fullmatch(form, str(matcher[key])):
+                faults.add(
+                    path, f"dhcp {key} {matcher[key]!r} never matches", "correct it"
+                )
+        for key in sorted(
+            set(matcher) - {"hostname", "macaddress", "registered_devices"}
+        ):
+            faults.add(path, f"dhcp has an unknown key {key!r}", "remove it")
 
 
 def check_hacs(manifest: Json | None, faults: Faults) -> None:
@@ -297,6 +320,27 @@ def check_hacs(manifest: Json | None, faults: Faults) -> None:
         faults.add(path, "name differs from the manifest's", "make them equal")
     if not re.fullmatch(r"\d{4}\.\d{1,2}\.\d+", str(hacs.get("homeassistant"))):
         faults.add(path, "has no floor", 'write "homeassistant": "YEAR.MONTH.0"')
+    if hacs.get("zip_release") and hacs.get("filename") != f"{DOMAIN}.zip":
+        faults.add(path, "does not name the archive", f"write {DOMAIN}.zip as filename")
+
+
+def check_quality_scale(faults: Faults) -> None:
+    """Each rule is done, or says why it is not."""
+    path = INTEGRATION / "quality_scale.yaml"
+    if not path.is_file():
+        faults.add(path, "is missing", "list the rules in it")
+        return
+    try:
+        rules = yaml.safe_load(path.read_text(encoding="utf-8"))["rules"]
+    except (yaml.YAMLError, KeyError, TypeError) as err:
+        faults.add(path, f"is not valid ({err})", "correct it")
+        return
+    for rule, found in rules.items():
+        status = found if isinstance(found, str) else found.get("status")
+        if status not in ("done", "exempt", "todo"):
+            faults.add(path, f"{rule} is {status!r}", "write done, exempt or todo")
+        if status != "done" and (isinstance(found, str) or not found.get("comment")):
+            faults.add(path, f"{rule} has no comment", "say why it is not done")
 
 
 def check_brand(faults: Faults) -> None:
@@ -600,6 +644,56 @@ def check_services(texts: Json, icons: Json, code: Code, faults: Faults) -> None
             faults.add(source, f"service {name!r} is not in services.yaml", "remove it")
 
 
+def check_automations(
+    kind: str, texts: Json, icons: Json, code: Code, faults: Faults
+) -> None:
+    """Triggers and conditions have texts, fields, icons and code, and none is left over.
+
+    ``kind`` is ``trigger`` or ``condition``.
+    """
+    path = INTEGRATION / f"{kind}s.yaml"
+    text_path = INTEGRATION / "translations" / "en.json"
+    icon_path = INTEGRATION / "icons.json"
+    known_texts = texts.get(f"{kind}s", {})
+    known_icons = icons.get(f"{kind}s", {})
+    described: Json = {}
+    if path.is_file():
+        try:
+            described = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except yaml.YAMLError as err:
+            faults.add(path, f"is not valid YAML ({err})", "correct it")
+            return
+    for name, definition in described.items():
+        if name.startswith("."):
+            continue  # A part that others refer to.
+        if name not in code.strings:
+            faults.add(path, f"{kind} {name!r} is not in the code", "offer it")
+        if kind not in known_icons.get(name, {}):
+            faults.add(icon_path, f"has no icon for {kind} {name!r}", "add it")
+        text = known_texts.get(name, {})
+        for part in ("name", "description"):
+            if part not in text:
+                faults.add(text_path, f"{kind}s.{name} has no {part}", "add it")
+        fields, there = service_fields(definition)[0], text.get("fields", {})
+        for key in sorted(fields ^ set(there)):
+            faults.add(
+                text_path,
+                f"{kind}s.{name}.fields.{key} is in only one of it and {path.name}",
+                "add it, or remove it",
+            )
+        for key, field_text in there.items():
+            for part in ("name", "description"):
+                if part not in field_text:
+                    faults.add(
+                        text_path,
+                        f"{kind}s.{name}.fields.{key} has no {part}",
+                        "add it",
+                    )
+    for source, content in ((text_path, known_texts), (icon_path, known_icons)):
+        for name in sorted(set(content) - set(described)):
+            faults.add(source, f"{kind} {name!r} is not in {path.name}", "remove it")
+
+
 def check_icons(texts: Json, icons: Json, code: Code, faults: Faults) -> None:
     """Icons belong to translation keys, and have their names' form."""
     path = INTEGRATION / "icons.json"
@@ -632,6 +726,7 @@ def main() -> int:
         manifest = check_manifest(faults)
         check_hacs(manifest, faults)
         check_brand(faults)
+        check_quality_scale(faults)
         code = read_code(faults)
         texts = check_translation_files(faults)
         icons = read_json(INTEGRATION / "icons.json", faults)
@@ -640,6 +735,8 @@ def main() -> int:
         if texts is not None and icons is not None:
             check_services(texts, icons, code, faults)
             check_icons(texts, icons, code, faults)
+            for kind in ("trigger", "condition"):
+                check_automations(kind, texts, icons, code, faults)
     for line in faults.lines:
         print(line)
     if faults.lines:

@@ -7,7 +7,6 @@ them, and everything else is passed over.
 
 import asyncio
 from collections.abc import Callable, Iterator
-from datetime import datetime
 import re
 from typing import Final
 
@@ -15,6 +14,7 @@ from ..errors import DeviceOfflineError
 from ..model import DetectionType, DeviceEvent
 from . import xml
 from .client import IsapiClient
+from .describe import device_time
 from .events import detection_type
 
 PATH: Final = "/ISAPI/Event/notification/alertStream"
@@ -69,10 +69,7 @@ def read_event(document: bytes) -> DeviceEvent | None:
     channel = xml.text(root, "channelID") or xml.text(root, "dynChannelID")
     region = xml.find_anywhere(root, "regionID")
     plate = xml.find_anywhere(root, "licensePlate")
-    try:
-        told = datetime.fromisoformat(xml.text(root, "dateTime"))
-    except ValueError:
-        told = None
+    told = device_time(xml.text(root, "dateTime"))
     return DeviceEvent(
         type=kind,
         raw_type=raw_type,

@@ -154,9 +154,8 @@ async def read_clock_offset(client: IsapiClient) -> float | None:
     answered = datetime.now(UTC)
     if root is None:
         return None
-    try:
-        told = datetime.fromisoformat(xml.text(root, "localTime"))
-    except ValueError:
+    told = device_time(xml.text(root, "localTime"))
+    if told is None:
         return None
     if told.tzinfo is None:
         zone = utc_offset(xml.text(root, "timeZone"))
@@ -164,6 +163,19 @@ async def read_clock_offset(client: IsapiClient) -> float | None:
             return None
         told = (told - zone).replace(tzinfo=UTC)
     return (asked + (answered - asked) / 2 - told).total_seconds()
+
+
+def device_time(text: str) -> datetime | None:
+    """Return a time as a device writes it, None where it makes no sense.
+
+    A clock that was never set says 1970. What is before, or centuries from now, is no
+    clock's, and could not even be added to.
+    """
+    try:
+        told = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return told if 1970 <= told.year < 2200 else None
 
 
 def utc_offset(time_zone: str) -> timedelta | None:

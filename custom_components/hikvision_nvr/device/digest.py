@@ -69,7 +69,7 @@ class Digest:
 def strongest(headers: tuple[str, ...] | list[str]) -> dict[str, str] | None:
     """Return the challenge with the best algorithm, None when none can be answered."""
     found: dict[str, dict[str, str]] = {}
-    for header in headers:
+    for header in filter(_is_text, headers):
         # One header may hold several challenges (RFC 9110, section 11.6.1).
         for part in re.split(r",?\s*(?=\bDigest\s|\bBasic\b)", header):
             scheme, _, rest = part.strip().partition(" ")
@@ -124,6 +124,15 @@ def authorization(
     if "opaque" in challenge:
         fields["opaque"] = _quoted(challenge["opaque"])
     return "Digest " + ", ".join(f"{key}={value}" for key, value in fields.items())
+
+
+def _is_text(header: str) -> bool:
+    """Tell whether a header can be sent back: other bytes than UTF-8 cannot."""
+    try:
+        header.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _quoted(value: str) -> str:

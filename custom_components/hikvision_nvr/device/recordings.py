@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, SubElement
 from ..errors import DeviceAnswerError
 from . import xml
 from .client import IsapiClient
-from .describe import read_clock_offset, utc_offset
+from .describe import device_time, read_clock_offset, utc_offset
 
 SEARCH_PATH: Final = "/ISAPI/ContentMgmt/search"
 _PAGE: Final = 40
@@ -116,9 +116,8 @@ async def _zone(client: IsapiClient) -> timedelta | None:
     root = await client.get_if_supported("/ISAPI/System/time")
     if root is None:
         return None
-    try:
-        told = datetime.fromisoformat(xml.text(root, "localTime"))
-    except ValueError:
+    told = device_time(xml.text(root, "localTime"))
+    if told is None:
         return None
     if told.tzinfo is not None:
         return told.utcoffset()
@@ -175,18 +174,14 @@ def _matches(root: Element) -> list[tuple[datetime, datetime]]:
     found = []
     matches = xml.find(root, "matchList")
     for item in () if matches is None else xml.children(matches, "searchMatchItem"):
-        try:
-            begin, end = (
-                _moment(xml.text(item, "timeSpan", name))
-                for name in ("startTime", "endTime")
-            )
-        except ValueError:
+        begin, end = (
+            device_time(xml.text(item, "timeSpan", name))
+            for name in ("startTime", "endTime")
+        )
+        if begin is None or end is None:
             continue
+        # What zone they say is not to be believed.
+        begin, end = begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
         if end > begin:
             found.append((begin, end))
     return found
-
-
-def _moment(text: str) -> datetime:
-    """Return a time as written; what zone it says is not to be believed."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)

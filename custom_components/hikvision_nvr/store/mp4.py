@@ -33,6 +33,11 @@ _TRUN_COMPOSITION = 0x800
 
 _NON_SYNC = 0x10000
 
+_MOST_SAMPLES = 1 << 16
+"""In a fragment, which is some seconds: more is damage, and would fill the memory."""
+_DAMAGE = (struct.error, LookupError, ValueError)
+"""What reading raises where a box is missing, or ends before its content."""
+
 
 class DamagedError(Exception):
     """A file is no segment of ours, or not even its beginning is whole."""
@@ -119,7 +124,7 @@ def read_content(descriptor: int) -> SegmentContent:
             break
         try:
             samples = _samples(moof[:size], position, VIDEO_TRACK)
-        except struct.error, ValueError:
+        except _DAMAGE:
             break
         if not samples:
             break
@@ -146,7 +151,7 @@ def read_samples(descriptor: int, offset: int, track: int) -> list[Sample]:
         if kind != b"moof" or size > _LARGEST_MOOF:
             raise DamagedError(f"There is no fragment at {offset}")
         return _samples(os.pread(descriptor, size, offset), offset, track)
-    except (struct.error, ValueError) as err:
+    except _DAMAGE as err:
         raise DamagedError(f"The fragment at {offset} is damaged") from err
 
 
@@ -168,7 +173,7 @@ def sample_entries(init: bytes) -> dict[int, bytes]:
             for kind in (b"mdia", b"minf", b"stbl", b"stsd"):
                 (place,) = _children(init, place.start + 8, place.end, kind)
             entries[track] = init[place.start + 16 : place.end]
-    except (struct.error, ValueError) as err:
+    except _DAMAGE as err:
         raise DamagedError("The beginning of the segment is damaged") from err
     return entries
 
@@ -213,7 +218,7 @@ def _identity(init: bytes) -> dict[str, Any]:
                 identity = json.loads(init[one.start + 24 : one.end])
                 if isinstance(identity, dict):
                     return identity
-    except (struct.error, ValueError) as err:
+    except _DAMAGE as err:
         raise DamagedError("The segment does not say what it is") from err
     raise DamagedError("The segment does not say what it is")
 
@@ -258,6 +263,8 @@ def _run(
         for flag in (_TRUN_DURATION, _TRUN_SIZE, _TRUN_FLAGS, _TRUN_COMPOSITION)
     ]
     form = struct.Struct(f">{sum(fields)}I")
+    if count > _MOST_SAMPLES or at + count * form.size > trun.end:
+        raise ValueError("More samples than a fragment has")
     samples: list[Sample] = []
     for number in range(count):
         values = iter(form.unpack_from(moof, at))

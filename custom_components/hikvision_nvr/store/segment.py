@@ -6,6 +6,7 @@ all times in UTC: an hour that comes twice in autumn is two folders.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 import re
 import struct
 from typing import Any, Self
@@ -20,6 +21,9 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _HOUR = re.compile(r"[01]\d|2[0-3]", re.ASCII)
 _NAME = re.compile(r"(\d{8}T\d{6}\.\d{3})Z_([0-9a-f]{8})_(\d{1,9})\.mp4", re.ASCII)
 _PLACE = struct.Struct("<II")
+_SECOND_US = 1_000_000
+_MINUTE_US = 60 * _SECOND_US
+_HOUR_US = 60 * _MINUTE_US
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,11 +128,25 @@ class SavedSegment:
 
 def segment_path(camera: str, start_us: int, run: str, sequence: int) -> str:
     """Return a segment's path below the storage root."""
-    start = from_us(start_us)
+    hour, rest = divmod(start_us, _HOUR_US)
+    minute, rest = divmod(rest, _MINUTE_US)
+    second, rest = divmod(rest, _SECOND_US)
+    folder, beginning = _hour_names(hour)
     return (
-        f"{camera}/{RECORDINGS}/{start:%Y-%m-%d}/{start:%H}/"
-        f"{start:%Y%m%dT%H%M%S}.{start.microsecond // 1000:03}Z_{run}_{sequence}.mp4"
+        f"{camera}/{RECORDINGS}/{folder}/"
+        f"{beginning}{minute:02}{second:02}.{rest // 1000:03}Z_{run}_{sequence}.mp4"
     )
+
+
+@lru_cache(maxsize=64)
+def _hour_names(hour: int) -> tuple[str, str]:
+    """Return the folder of an hour since 1970, and how its files' names begin.
+
+    Kept, because a start of the recorder names two days of segments of all cameras,
+    and to write dates is nearly all that a name costs.
+    """
+    start = from_us(hour * _HOUR_US)
+    return f"{start:%Y-%m-%d}/{start:%H}", f"{start:%Y%m%dT%H}"
 
 
 def is_day_folder(name: str) -> bool:

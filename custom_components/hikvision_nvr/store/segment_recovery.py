@@ -7,6 +7,7 @@ its own structure.
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 import logging
 import os
 from pathlib import Path
@@ -33,6 +34,9 @@ _HOUR_US = 3600 * 1_000_000
 _CRUMB = 64 << 10
 """A file without a beginning that is not larger holds no picture."""
 
+type Hour = tuple[str, str, str, list[str]]
+"""Day, hour and camera of a folder, and the names of the segments in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -51,14 +55,8 @@ async def find_segments(
     since 1970), and at what was written at the end.
     """
     hours = await threads.run(lambda: sorted(_hours(root, changed_since), reverse=True))
-    unknown: list[str] = []
-    vanished: list[int] = []
-    for day, hour, camera, names in hours:
-        known = await _known(catalogue, camera, hour_start_us(day, hour))
-        folder = f"{camera}/{RECORDINGS}/{day}/{hour}"
-        paths = {f"{folder}/{name}" for name in names}
-        unknown.extend(sorted(paths - known.keys(), reverse=True))
-        vanished.extend(known[path] for path in known.keys() - paths)
+    # In one go: a day of twelve cameras is some three hundred hours.
+    unknown, vanished = await catalogue.read(partial(_compare, hours))
     for segment_id, path in await _unfinished(catalogue):
         if await threads.run((root / path).exists):
             unknown.append(path)
@@ -124,9 +122,7 @@ def _discard(file: Path, size: int, reason: Exception) -> None:
     _LOGGER.warning("%s cannot be played and is left as it is: %s", file, reason)
 
 
-def _hours(
-    root: Path, changed_since: float
-) -> Iterator[tuple[str, str, str, list[str]]]:
+def _hours(root: Path, changed_since: float) -> Iterator[Hour]:
     for camera in _folders(root):
         recordings = os.path.join(camera.path, RECORDINGS)
         for day in _folders(recordings):
@@ -161,21 +157,30 @@ def _folders(path: str | Path) -> list[os.DirEntry[str]]:
         return []
 
 
-async def _known(catalogue: Catalogue, camera: str, start_us: int) -> dict[str, int]:
-    def work(connection: sqlite3.Connection) -> dict[str, int]:
-        rows = connection.execute(
-            "SELECT id, start_us, run, sequence FROM segments"
-            " WHERE camera = ? AND start_us >= ? AND start_us < ?",
-            (camera, start_us, start_us + _HOUR_US),
-        )
-        return {
-            segment_path(camera, row["start_us"], row["run"], row["sequence"]): row[
-                "id"
-            ]
-            for row in rows
-        }
+def _compare(
+    hours: list[Hour], connection: sqlite3.Connection
+) -> tuple[list[str], list[int]]:
+    """Return the paths that have no row, and the ids of rows that have no file."""
+    unknown: list[str] = []
+    vanished: list[int] = []
+    for day, hour, camera, names in hours:
+        known = _known(connection, camera, hour_start_us(day, hour))
+        folder = f"{camera}/{RECORDINGS}/{day}/{hour}"
+        paths = {f"{folder}/{name}" for name in names}
+        unknown.extend(sorted(paths - known.keys(), reverse=True))
+        vanished.extend(known[path] for path in known.keys() - paths)
+    return unknown, vanished
 
-    return await catalogue.read(work)
+
+def _known(
+    connection: sqlite3.Connection, camera: str, start_us: int
+) -> dict[str, int]:
+    rows = connection.execute(
+        "SELECT id, start_us, run, sequence FROM segments"
+        " WHERE camera = ? AND start_us >= ? AND start_us < ?",
+        (camera, start_us, start_us + _HOUR_US),
+    )
+    return {segment_path(camera, *place): one for one, *place in rows}
 
 
 async def _unfinished(catalogue: Catalogue) -> list[tuple[int, str]]:
