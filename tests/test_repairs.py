@@ -1,20 +1,26 @@
 """What only the owner can put right is in Home Assistant's list of repairs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 import json
 from pathlib import Path
+import socket
 from typing import Any
+from unittest.mock import AsyncMock, patch
 
 from freezegun.api import FrozenDateTimeFactory
+from homeassistant.auth.models import RefreshToken
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import (
+    CLIENT_ID,
     MockConfigEntry,
+    MockUser,
     async_fire_time_changed,
 )
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -22,14 +28,21 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components import hikvision_nvr
 from custom_components.hikvision_nvr import errors
 from custom_components.hikvision_nvr.model import (
+    Backlog,
     Ban,
     CameraStatus,
     CertificateSettings,
     ReceiverStatus,
     RecorderStatus,
+    RecordingState,
+    RecordingStatus,
+    StoragePressure,
     UploadFigures,
+    VideoCodec,
 )
 from custom_components.hikvision_nvr.receiver.certificate import generate_certificate
+from custom_components.hikvision_nvr.recording.source import KeyFrame
+from custom_components.hikvision_nvr.store.root import MARKER
 
 from .recorder import NOON, STATUS, FakeEngine, camera_subentry, recorder_entry
 
@@ -45,6 +58,7 @@ QUIET = replace(
     receiver=ReceiverStatus(),
     cameras=dict.fromkeys(STATUS.cameras, CameraStatus()),
     uploads=UploadFigures(),
+    backlog=Backlog(files=0, bytes=0, oldest=None),
 )
 
 
@@ -67,10 +81,13 @@ def issue(home: HomeAssistant, issue_id: str) -> ir.IssueEntry:
 
 
 def explanation(home: HomeAssistant, issue_id: str) -> str:
-    """The text of an issue that the owner has to deal with elsewhere."""
+    """The text of an issue, or the first of its repair."""
     found = issue(home, issue_id)
-    assert not found.is_fixable
-    text: str = TEXTS[found.translation_key]["description"]
+    texts = TEXTS[found.translation_key]
+    assert found.is_fixable == ("fix_flow" in texts)
+    if found.is_fixable:
+        texts = texts["fix_flow"]["step"]["confirm"]
+    text: str = texts["description"]
     return text.format_map(found.translation_placeholders)
 
 
@@ -179,8 +196,10 @@ BAN = "address_banned_entry-Recorder_192.0.2.66"
 class Fix:
     """The repair of an issue, as the frontend does it."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, home: HomeAssistant, client: Any, user: RefreshToken) -> None:
+        self._home = home
         self._client = client
+        self._user = user
 
     async def start(self, issue_id: str) -> dict[str, Any]:
         return await self._post(
@@ -188,20 +207,36 @@ class Fix:
             {"handler": "hikvision_nvr", "issue_id": issue_id},
         )
 
-    async def confirm(self, flow: dict[str, Any]) -> dict[str, Any]:
-        return await self._post(f"/api/repairs/issues/fix/{flow['flow_id']}", {})
+    async def confirm(self, flow: dict[str, Any], **values: Any) -> dict[str, Any]:
+        return await self._post(f"/api/repairs/issues/fix/{flow['flow_id']}", values)
+
+    async def through(self, issue_id: str, **values: Any) -> dict[str, Any]:
+        """Start it, see its form, fill it in."""
+        flow = await self.start(issue_id)
+        assert (flow["type"], flow["step_id"]) == ("form", "confirm")
+        return await self.confirm(flow, **values)
 
     async def _post(self, path: str, values: dict[str, Any]) -> dict[str, Any]:
-        answer = await self._client.post(path, json=values)
+        # Time may pass in a test: no token outlives it.
+        token = self._home.auth.async_create_access_token(self._user)
+        answer = await self._client.post(
+            path, json=values, headers={"Authorization": f"Bearer {token}"}
+        )
         assert answer.status == HTTPStatus.OK
         told: dict[str, Any] = await answer.json()
         return told
 
 
 @pytest.fixture
-async def fix(home: HomeAssistant, hass_client: ClientSessionGenerator) -> Fix:
-    assert await async_setup_component(home, "repairs", {})
-    return Fix(await hass_client())
+async def fix(
+    home: HomeAssistant,
+    hass_client_no_auth: ClientSessionGenerator,
+    hass_admin_user: MockUser,
+) -> Fix:
+    for component in ("hikvision_nvr", "repairs"):
+        assert await async_setup_component(home, component, {})
+    user = await home.auth.async_create_refresh_token(hass_admin_user, CLIENT_ID)
+    return Fix(home, await hass_client_no_auth(), user)
 
 
 async def test_a_ban_can_be_lifted(
@@ -504,3 +539,366 @@ async def test_a_chain_of_manifests_that_someone_else_continued(
     }
     await engine.tell(home, QUIET)
     assert shown(home) == {}
+
+
+# Putting it right from the list of repairs
+
+
+async def test_a_camera_is_made_to_deliver_encrypted(
+    home: HomeAssistant, tmp_path: Path, engines: list[FakeEngine], fix: Fix
+) -> None:
+    entry = recorder_entry(
+        tmp_path,
+        sftp=True,
+        cameras=[
+            camera_subentry("Garden", security="plain", old_algorithms=True),
+            camera_subentry("Shed"),
+        ],
+    )
+    entry.add_to_hass(home)
+    assert await home.config_entries.async_setup(entry.entry_id)
+    assert set(shown(home)) == {
+        "plain_ftp_camera-garden",
+        "old_ssh_algorithms_camera-garden",
+    }
+    done = await fix.through("plain_ftp_camera-garden")
+    assert done["type"] == "create_entry"
+    await home.async_block_till_done()
+    assert engines[-1].settings.cameras[0].security == "ftps"
+    assert set(shown(home)) == {"old_ssh_algorithms_camera-garden"}
+
+    done = await fix.through("old_ssh_algorithms_camera-garden")
+    assert done["type"] == "create_entry"
+    await home.async_block_till_done()
+    assert not engines[-1].settings.cameras[0].old_algorithms
+    assert shown(home) == {}
+
+
+async def test_a_camera_that_is_gone_needs_no_repair(
+    home: HomeAssistant, tmp_path: Path, engines: list[FakeEngine], fix: Fix
+) -> None:
+    entry = recorder_entry(
+        tmp_path, cameras=[camera_subentry("Garden", security="plain")]
+    )
+    entry.add_to_hass(home)
+    assert await home.config_entries.async_setup(entry.entry_id)
+    flow = await fix.start("plain_ftp_camera-garden")
+    home.config_entries.async_remove_subentry(entry, "camera-garden")
+    await home.async_block_till_done()
+    done = await fix.confirm(flow)
+    assert (done["type"], done["reason"]) == ("abort", "not_running")
+
+
+async def test_a_silent_camera_gets_more_hours(
+    home: HomeAssistant,
+    hours_engine: FakeEngine,
+    later,
+    fix: Fix,
+    engines: list[FakeEngine],
+) -> None:
+    await hours_engine.tell(home, with_cameras(attic=CameraStatus()))
+    await later(4 * HOUR)
+    flow = await fix.start(SILENT)
+    assert flow["data_schema"][0]["default"] == 3
+    done = await fix.confirm(flow, silent_hours=0)
+    assert done["type"] == "create_entry"
+    await home.async_block_till_done()
+    await engines[-1].tell(home, with_cameras(attic=CameraStatus()))
+    await later(100 * HOUR)
+    assert SILENT not in shown(home)
+
+
+@pytest.fixture
+def bucket() -> Iterator[AsyncMock]:
+    """A bucket that answers as the test wants."""
+    with patch(
+        "custom_components.hikvision_nvr.fix_flows.probe_bucket", AsyncMock()
+    ) as bucket:
+        yield bucket
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        errors.OffsiteAccessDeniedError,
+        errors.ClockSkewError,
+        errors.OffsiteQuotaError,
+    ],
+)
+async def test_a_bucket_is_tried_again(
+    home: HomeAssistant,
+    engine: FakeEngine,
+    fix: Fix,
+    bucket: AsyncMock,
+    kind: type[errors.OffsiteError],
+) -> None:
+    await engine.tell(home, replace(QUIET, offsite_error=kind.key))
+    bucket.side_effect = kind("still no")
+    flow = await fix.start(f"{kind.key}_entry-Recorder")
+    again = await fix.confirm(flow)
+    assert again["errors"] == {"base": "failed"}
+    assert again["description_placeholders"]["message"] == "still no"
+    assert engine.offsite is not None
+    assert engine.offsite.asked == []
+
+    bucket.side_effect = None
+    done = await fix.confirm(flow)
+    assert done["type"] == "create_entry"
+    assert engine.offsite.asked == [("retry", (), {})]
+    assert shown(home) == {}
+
+
+async def test_a_bucket_that_is_gone_is_replaced_by_one_that_works(
+    home: HomeAssistant,
+    engine: FakeEngine,
+    engines: list[FakeEngine],
+    fix: Fix,
+    bucket: AsyncMock,
+) -> None:
+    gone = errors.BucketNotFoundError.key
+    await engine.tell(home, replace(QUIET, offsite_error=gone))
+    flow = await fix.start(f"{gone}_entry-Recorder")
+    bucket.side_effect = errors.BucketNotFoundError("no such bucket")
+    again = await fix.confirm(flow, bucket="typo", region="us-east-1")
+    assert again["errors"] == {"base": "failed"}
+    assert engines == [engine]
+
+    bucket.side_effect = None
+    done = await fix.confirm(flow, bucket="proofs", region="eu-central-1")
+    assert done["type"] == "create_entry"
+    await home.async_block_till_done()
+    s3 = engines[-1].settings.s3
+    assert s3 is not None
+    assert (s3.bucket, s3.region) == ("proofs", "eu-central-1")
+    assert s3.secret_access_key == "the-secret-key"
+    assert shown(home) == {}
+
+
+async def test_refused_s3_keys_are_asked_for_anew(
+    home: HomeAssistant, engine: FakeEngine
+) -> None:
+    refused = errors.OffsiteAuthError.key
+    await engine.tell(home, replace(QUIET, offsite_error=refused))
+    # Home Assistant itself lists this repair and leads to the form for new keys.
+    (repair,) = (
+        one for one in ir.async_get(home).issues.values() if "reauth" in one.issue_id
+    )
+    assert repair.issue_domain == "hikvision_nvr"
+    assert repair.translation_key == "config_entry_reauth"
+
+
+async def test_uploads_that_stall_are_tried_again(
+    home: HomeAssistant,
+    engine: FakeEngine,
+    fix: Fix,
+    bucket: AsyncMock,
+    freezer: FrozenDateTimeFactory,
+    later,
+) -> None:
+    waiting = Backlog(files=7, bytes=9, oldest=NOON - timedelta(hours=3))
+    stalled = replace(QUIET, backlog=waiting, last_upload=None)
+    await engine.tell(home, stalled)
+    assert shown(home) == {}
+    # Nothing is reported any more, and still it is told.
+    await later(timedelta(minutes=36))
+    issue_id = "upload_stalled_entry-Recorder"
+    assert shown(home) == {issue_id: "Recorder uploads nothing any more"}
+    assert "7 captures wait, and for over 30 minutes" in explanation(home, issue_id)
+    done = await fix.through(issue_id)
+    assert done["type"] == "create_entry"
+    assert engine.offsite is not None
+    assert engine.offsite.asked == [("retry", (), {})]
+    await engine.tell(home, replace(stalled, last_upload=dt_util.utcnow()))
+    assert shown(home) == {}
+    # What the bucket itself says is told instead.
+    denied = errors.OffsiteAccessDeniedError.key
+    await engine.tell(home, replace(stalled, offsite_error=denied))
+    assert set(shown(home)) == {f"{denied}_entry-Recorder"}
+
+
+@pytest.mark.parametrize(
+    ("generate", "done"), [(False, "form"), (True, "create_entry")]
+)
+async def test_a_certificate_is_renewed_or_replaced(
+    home: HomeAssistant,
+    tmp_path: Path,
+    engines: list[FakeEngine],
+    certificate: CertificateSettings,
+    later,
+    fix: Fix,
+    generate: bool,
+    done: str,
+) -> None:
+    entry = recorder_entry(
+        tmp_path / "storage",
+        certificate="files",
+        certificate_file=str(certificate.certificate),
+        private_key_file=str(certificate.private_key),
+    )
+    entry.add_to_hass(home)
+    assert await home.config_entries.async_setup(entry.entry_id)
+    await later(timedelta(days=2))
+    issue_id = "certificate_expiring_entry-Recorder"
+    flow = await fix.start(issue_id)
+    answer = await fix.confirm(flow, generate=generate)
+    assert answer["type"] == done
+    if not generate:
+        assert answer["errors"] == {"base": "not_renewed"}
+        assert answer["description_placeholders"]["message"] == "2026-12-14"
+        certificate.certificate.rename(tmp_path / "away.pem")
+        answer = await fix.confirm(flow, generate=False)
+        assert answer["errors"] == {"base": "failed"}
+        await home.async_add_executor_job(generate_certificate, certificate)
+        answer = await fix.confirm(flow, generate=False)
+        assert answer["type"] == "create_entry"
+    await home.async_block_till_done()
+    assert shown(home) == {}
+    assert engines[-1].settings.receiver.certificate.generate is generate
+
+
+# What keeps a recorder from starting
+
+
+@pytest.fixture
+def failing(
+    home: HomeAssistant, engines: list[FakeEngine], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Exception | None], None]:
+    """Decide how the next engines start."""
+    return lambda failure: monkeypatch.setattr(FakeEngine, "failure", failure)
+
+
+async def test_a_port_that_is_in_use_is_changed(
+    home: HomeAssistant,
+    entry: MockConfigEntry,
+    engines: list[FakeEngine],
+    failing: Callable[[Exception | None], None],
+    fix: Fix,
+    socket_enabled: None,
+) -> None:
+    await home.config_entries.async_unload(entry.entry_id)
+    failing(errors.PortInUseError("Port 2121 is used", port="2121"))
+    assert not await home.config_entries.async_setup(entry.entry_id)
+    issue_id = "port_in_use_entry-Recorder"
+    assert shown(home) == {issue_id: "Recorder cannot start: port 2121 is in use"}
+    flow = await fix.start(issue_id)
+    assert flow["data_schema"][0]["default"] == 2121
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        again = await fix.confirm(flow, port=taken)
+        assert again["errors"] == {"port": "port_in_use"}
+    # It is free now, but the recorder fails for something else.
+    failing(errors.StorageMissingError("gone", path="/media"))
+    again = await fix.confirm(flow, port=taken)
+    assert again["errors"] == {"base": "failed"}
+    failing(None)
+    done = await fix.confirm(flow, port=taken)
+    assert done["type"] == "create_entry", done
+    assert engines[-1].running
+    assert engines[-1].settings.receiver.port == taken
+    assert shown(home) == {}
+
+
+async def test_storage_that_is_missing_at_the_start(
+    home: HomeAssistant,
+    entry: MockConfigEntry,
+    engines: list[FakeEngine],
+    failing: Callable[[Exception | None], None],
+    fix: Fix,
+    tmp_path: Path,
+) -> None:
+    await home.config_entries.async_unload(entry.entry_id)
+    failing(errors.StorageMissingError("gone", path="/media"))
+    assert not await home.config_entries.async_setup(entry.entry_id)
+    issue_id = "storage_missing_entry-Recorder"
+    assert shown(home) == {issue_id: "The storage of Recorder is missing"}
+    assert issue(home, issue_id).severity is ir.IssueSeverity.ERROR
+    marker = tmp_path / "storage" / MARKER
+    marker.unlink()
+    flow = await fix.start(issue_id)
+    again = await fix.confirm(flow)
+    assert again["errors"] == {"base": "still_missing"}
+
+    marker.touch()
+    failing(None)
+    done = await fix.confirm(flow)
+    assert done["type"] == "create_entry"
+    assert engines[-1].running
+    assert shown(home) == {}
+
+
+async def test_storage_that_goes_away_while_the_recorder_runs(
+    home: HomeAssistant, engine: FakeEngine, later
+) -> None:
+    marker = engine.store.root / MARKER
+    marker.unlink()
+    await later(timedelta(minutes=6))
+    assert set(shown(home)) == {"storage_missing_entry-Recorder"}
+    marker.touch()
+    await later(timedelta(minutes=6))
+    assert shown(home) == {}
+
+
+async def test_a_recorder_that_is_removed_leaves_no_repair(
+    home: HomeAssistant,
+    entry: MockConfigEntry,
+    engines: list[FakeEngine],
+    failing: Callable[[Exception | None], None],
+) -> None:
+    failing(errors.PortInUseError("Port 2121 is used", port="2121"))
+    assert not await home.config_entries.async_setup(entry.entry_id)
+    assert shown(home)
+    await home.config_entries.async_remove(entry.entry_id)
+    assert shown(home) == {}
+
+
+# Storage that is low, and video that does not play
+
+
+@pytest.mark.parametrize(
+    ("pressure", "issue_id"),
+    [
+        (StoragePressure.OTHERS, "storage_others_entry-Recorder"),
+        (StoragePressure.FULL, "storage_full_entry-Recorder"),
+    ],
+)
+async def test_storage_that_is_low(
+    home: HomeAssistant, engine: FakeEngine, pressure: StoragePressure, issue_id: str
+) -> None:
+    await engine.tell(home, replace(QUIET, storage_pressure=pressure))
+    assert set(shown(home)) == {issue_id}
+    assert str(engine.store.root) in explanation(home, issue_id)
+    await engine.tell(home, QUIET)
+    assert shown(home) == {}
+
+
+async def test_video_that_not_every_browser_plays(
+    home: HomeAssistant, engine: FakeEngine
+) -> None:
+    door = "camera-front-door"
+    recorded = replace(
+        QUIET, recordings={door: RecordingStatus(state=RecordingState.RECORDING)}
+    )
+    await engine.tell(home, recorded)
+    assert shown(home) == {}
+
+    def sends(codec: VideoCodec) -> None:
+        engine.recording.key_frames[door] = KeyFrame(codec, (), b"", 0.0)
+
+    sends(VideoCodec.H265)
+    await engine.tell(home, replace(recorded, uploads_today=13))
+    issue_id = f"codec_unplayable_{door}"
+    assert shown(home) == {
+        issue_id: "Not every browser plays the recordings of Front door"
+    }
+    assert "choose H.264" in explanation(home, issue_id)
+    sends(VideoCodec.H264)
+    await engine.tell(home, recorded)
+    assert shown(home) == {}
+
+    failed = RecordingStatus(
+        state=RecordingState.FAILED, error=errors.StreamUnsupportedError.key
+    )
+    await engine.tell(home, replace(recorded, recordings={door: failed}))
+    assert set(shown(home)) == {f"stream_unsupported_{door}"}
+    assert "neither H.264 nor H.265" in explanation(home, f"stream_unsupported_{door}")

@@ -1,6 +1,6 @@
 """Events: what a camera saw, as it happens."""
 
-from typing import override
+from typing import Any, override
 
 from homeassistant.components.event import EventDeviceClass, EventEntity
 from homeassistant.config_entries import ConfigSubentry
@@ -8,6 +8,12 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import RecorderCoordinator, RecorderEntry
+from .detection_data import (
+    ATTR_SNAPSHOT_URL,
+    async_camera_entity_id,
+    async_snapshot_url,
+    shared_data,
+)
 from .entity import CameraEntity
 from .model import Detection, DetectionType
 
@@ -33,6 +39,9 @@ class DetectionEvent(CameraEntity, EventEntity):
     _attr_device_class = EventDeviceClass.MOTION
     _attr_event_types = [detection_type.value for detection_type in DetectionType]
     _attr_translation_key = "detection"
+    # The database is kept, backed up and copied: an address that opens a picture
+    # without a login does not belong there.
+    _unrecorded_attributes = frozenset({ATTR_SNAPSHOT_URL})
 
     def __init__(
         self, coordinator: RecorderCoordinator, camera: ConfigSubentry
@@ -58,20 +67,9 @@ class DetectionEvent(CameraEntity, EventEntity):
     def _async_detected(self, detection: Detection) -> None:
         """Fire, with what an automation needs to show the picture."""
         self._shown = detection.id
-        self._attr_extra_state_attributes = {}
-        self._trigger_event(
-            detection.type.value,
-            {
-                "raw_type": detection.raw_type,
-                "channel": detection.channel,
-                "plate": detection.plate,
-                "region": detection.region,
-                "event_time": detection.event_time.isoformat(),
-                "file": detection.file_name,
-                "capture_id": detection.capture_id,
-                "media_id": self.coordinator.media_id(detection.capture_id),
-            },
-        )
+        shared, changing = self._data(detection)
+        self._attr_extra_state_attributes = changing
+        self._trigger_event(detection.type.value, shared)
         self.async_write_ha_state()
 
     @callback
@@ -79,10 +77,17 @@ class DetectionEvent(CameraEntity, EventEntity):
         """Show the picture of what has fired already; it does not fire again."""
         if detection.id != self._shown:
             return
-        self._attr_extra_state_attributes = {
-            "plate": detection.plate,
-            "file": detection.file_name,
-            "capture_id": detection.capture_id,
-            "media_id": self.coordinator.media_id(detection.capture_id),
-        }
+        shared, changing = self._data(detection)
+        self._attr_extra_state_attributes = {**shared, **changing}
         self.async_write_ha_state()
+
+    def _data(self, detection: Detection) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what is kept over a restart, and what is not: the address ends then."""
+        hass, entry_id = self.hass, self.coordinator.config_entry.entry_id
+        shared = shared_data(
+            entry_id, self.coordinator.cameras[self.camera_id], detection
+        )
+        return shared, {
+            "camera_entity_id": async_camera_entity_id(hass, self.camera_id),
+            ATTR_SNAPSHOT_URL: async_snapshot_url(hass, entry_id, detection),
+        }

@@ -1,7 +1,7 @@
 """Issues: what only the owner can put right, for Home Assistant's list of repairs."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
@@ -11,6 +11,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.util import dt as dt_util
 
+from .checks import is_storage
 from .const import (
     CONF_BUCKET,
     CONF_PROVISIONED,
@@ -29,8 +30,13 @@ from .errors import (
     DeviceLockedError,
     OffsiteAccessDeniedError,
     OffsiteQuotaError,
+    PortInUseError,
+    RecorderError,
+    StorageMissingError,
+    StreamUnsupportedError,
 )
-from .model import Ban, RecorderStatus, StoragePressure
+from .health import STALLED_AFTER, is_upload_stalled
+from .model import Ban, RecorderStatus, StoragePressure, VideoCodec
 from .receiver.certificate import expires
 from .settings import has_old_algorithms, is_plain, own_certificate, sftp_port
 
@@ -42,7 +48,7 @@ LARGE_OFFSET = 60.0
 MOST_BANS = 10
 """The newest bans: whoever attacks must not fill the list of repairs."""
 
-_OFFSITE_ERRORS = (
+OFFSITE_ERRORS = (
     BucketNotFoundError.key,
     OffsiteAccessDeniedError.key,
     ClockSkewError.key,
@@ -74,6 +80,61 @@ class Issue:
         return f"{self.key}_{self.about}"
 
 
+SETUP_ERRORS = (PortInUseError.key, StorageMissingError.key)
+"""Those that keep the recorder from starting and that its owner can put right."""
+
+
+@callback
+def async_show_setup_failure(
+    hass: HomeAssistant, entry: ConfigEntry, error: RecorderError
+) -> None:
+    """Show why a recorder does not start, where there is a way to put it right."""
+    async_forget_setup_failure(hass, entry.entry_id)
+    if error.key in SETUP_ERRORS:
+        port = error.placeholders.get("port")
+        _create(
+            hass,
+            _setup_failure(
+                entry, error.key, {} if port is None else {"port": int(port)}
+            ),
+        )
+
+
+@callback
+def async_forget_setup_failure(hass: HomeAssistant, entry_id: str) -> None:
+    """Show no longer why a recorder did not start."""
+    for key in SETUP_ERRORS:
+        ir.async_delete_issue(hass, DOMAIN, f"{key}_{entry_id}")
+
+
+def _setup_failure(entry: ConfigEntry, key: str, about: Mapping[str, int]) -> Issue:
+    return Issue(
+        key=key,
+        about=entry.entry_id,
+        placeholders={
+            "recorder": entry.title,
+            "folder": entry.data[CONF_STORAGE_FOLDER],
+            **{name: str(value) for name, value in about.items()},
+        },
+        severity=ir.IssueSeverity.ERROR,
+        data={"entry_id": entry.entry_id, **about},
+    )
+
+
+@callback
+def _create(hass: HomeAssistant, issue: Issue) -> None:
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        issue.id,
+        data=issue.data and {**issue.data, "key": issue.key},
+        is_fixable=issue.data is not None,
+        severity=issue.severity,
+        translation_key=issue.key,
+        translation_placeholders=issue.placeholders,
+    )
+
+
 class RecorderIssues:
     """Keeps the list of repairs up to date for one recorder and its cameras."""
 
@@ -82,11 +143,15 @@ class RecorderIssues:
         hass: HomeAssistant,
         entry: ConfigEntry,
         cameras: Mapping[str, ConfigSubentry],
+        video_codec: Callable[[str], VideoCodec | None],
     ) -> None:
-        """Show nothing yet."""
+        """Show nothing yet. ``video_codec`` tells what a camera's stream is now."""
         self._hass = hass
         self._entry = entry
         self._cameras = cameras
+        self._video_codec = video_codec
+        self._storage_there = True
+        self._looking_at_storage = False
         self._started: datetime | None = None
         self._status: RecorderStatus | None = None
         self._expires: datetime | None = None
@@ -100,8 +165,8 @@ class RecorderIssues:
                 self._hass, look, interval, cancel_on_shutdown=True
             )
             for look, interval in (
-                (self._async_look, LOOK_INTERVAL),
-                (self._async_look_at_certificate, CERTIFICATE_INTERVAL),
+                (self._async_look_at_storage, LOOK_INTERVAL),
+                (self.async_look_at_certificate, CERTIFICATE_INTERVAL),
             )
         ]
 
@@ -112,7 +177,7 @@ class RecorderIssues:
                 cancel()
             self._async_show([])
 
-        await self._async_look_at_certificate(self._started)
+        await self.async_look_at_certificate()
         return stop
 
     @callback
@@ -127,7 +192,22 @@ class RecorderIssues:
         if self._started is not None:
             self._async_show(list(self._wrong(now, self._started)))
 
-    async def _async_look_at_certificate(self, _now: datetime) -> None:
+    async def _async_look_at_storage(self, _now: datetime) -> None:
+        """Find out whether the storage is still there, then show what is wrong.
+
+        A network share that hangs holds one thread, not one more at each look.
+        """
+        if not self._looking_at_storage:
+            self._looking_at_storage = True
+            try:
+                self._storage_there = await self._hass.async_add_executor_job(
+                    is_storage, self._entry.data[CONF_STORAGE_FOLDER]
+                )
+            finally:
+                self._looking_at_storage = False
+        self._async_look(dt_util.utcnow())
+
+    async def async_look_at_certificate(self, _now: datetime | None = None) -> None:
         """Find out when the owner's own certificate expires."""
         if certificate := own_certificate(self._entry.data):
             try:
@@ -144,16 +224,7 @@ class RecorderIssues:
     def _async_show(self, issues: list[Issue]) -> None:
         """Show these issues and no others."""
         for issue in issues:
-            ir.async_create_issue(
-                self._hass,
-                DOMAIN,
-                issue.id,
-                data=issue.data,
-                is_fixable=issue.data is not None,
-                severity=issue.severity,
-                translation_key=issue.key,
-                translation_placeholders=issue.placeholders,
-            )
+            _create(self._hass, issue)
         ids = {issue.id for issue in issues}
         for issue_id in self._shown - ids:
             ir.async_delete_issue(self._hass, DOMAIN, issue_id)
@@ -161,6 +232,8 @@ class RecorderIssues:
 
     def _wrong(self, now: datetime, started: datetime) -> Iterator[Issue]:
         """Yield what is wrong."""
+        if not self._storage_there:
+            yield _setup_failure(self._entry, StorageMissingError.key, {})
         for camera in self._cameras.values():
             if is_plain(camera.data):
                 yield Issue(
@@ -169,6 +242,10 @@ class RecorderIssues:
                     placeholders={
                         "camera": camera.title,
                         "address": camera.data[CONF_HOST],
+                    },
+                    data={
+                        "entry_id": self._entry.entry_id,
+                        "camera_id": camera.subentry_id,
                     },
                 )
             if has_old_algorithms(camera.data) and sftp_port(self._entry.data):
@@ -179,6 +256,10 @@ class RecorderIssues:
                         "camera": camera.title,
                         "address": camera.data[CONF_HOST],
                     },
+                    data={
+                        "entry_id": self._entry.entry_id,
+                        "camera_id": camera.subentry_id,
+                    },
                 )
         if self._status is not None:
             yield from self._wrong_with_devices(self._status)
@@ -187,8 +268,11 @@ class RecorderIssues:
         if self._status is not None:
             yield from self._wrong_with_cameras(self._status, now, started)
             yield from map(self._banned, self._status.receiver.bans[-MOST_BANS:])
-            if self._status.offsite_error in _OFFSITE_ERRORS:
-                yield self._offsite(self._status.offsite_error)
+            if self._status.offsite_error in OFFSITE_ERRORS:
+                yield self._offsite(self._status.offsite_error, fixable=True)
+            elif is_upload_stalled(self._status, started, now):
+                yield self._stalled(self._status)
+            yield from self._wrong_with_recordings(self._status)
             if self._status.storage_pressure is StoragePressure.OTHERS:
                 yield self._storage("storage_others")
             elif self._status.storage_pressure is StoragePressure.FULL:
@@ -214,6 +298,7 @@ class RecorderIssues:
                     key="camera_silent",
                     about=camera_id,
                     placeholders={"camera": camera.title, "hours": str(hours)},
+                    data={"entry_id": self._entry.entry_id, "camera_id": camera_id},
                 )
             offset = camera_status.clock_offset
             if offset is not None and abs(offset) > LARGE_OFFSET:
@@ -261,6 +346,7 @@ class RecorderIssues:
             severity=(
                 ir.IssueSeverity.ERROR if end <= now else ir.IssueSeverity.WARNING
             ),
+            data={"entry_id": self._entry.entry_id},
         )
 
     def _banned(self, ban: Ban) -> Issue:
@@ -309,7 +395,36 @@ class RecorderIssues:
             severity=severity,
         )
 
-    def _offsite(self, key: str) -> Issue:
+    def _wrong_with_recordings(self, status: RecorderStatus) -> Iterator[Issue]:
+        """Yield which cameras send video that cannot be recorded, or not be played."""
+        for camera_id, recording in status.recordings.items():
+            key = None
+            if recording.error == StreamUnsupportedError.key:
+                key = StreamUnsupportedError.key
+            elif self._video_codec(camera_id) is VideoCodec.H265:
+                key = "codec_unplayable"
+            if key is not None:
+                yield Issue(
+                    key=key,
+                    about=camera_id,
+                    placeholders={"camera": self._cameras[camera_id].title},
+                )
+
+    def _stalled(self, status: RecorderStatus) -> Issue:
+        """Return the issue of uploads that get nowhere, for a reason that may pass."""
+        assert status.backlog is not None
+        issue = self._offsite("upload_stalled", fixable=True)
+        minutes = str(STALLED_AFTER // timedelta(minutes=1))
+        return replace(
+            issue,
+            placeholders={
+                **issue.placeholders,
+                "count": str(status.backlog.files),
+                "minutes": minutes,
+            },
+        )
+
+    def _offsite(self, key: str, *, fixable: bool = False) -> Issue:
         """Return the issue of a bucket that cannot be used."""
         return Issue(
             key=key,
@@ -319,6 +434,7 @@ class RecorderIssues:
                 "bucket": self._entry.data[CONF_S3][CONF_BUCKET],
             },
             severity=ir.IssueSeverity.ERROR,
+            data={"entry_id": self._entry.entry_id} if fixable else None,
         )
 
 

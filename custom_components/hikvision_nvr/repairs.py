@@ -10,8 +10,24 @@ from homeassistant.components.repairs import (
 from homeassistant.core import HomeAssistant
 
 from .device_repairs import ProvisionFlow
-from .errors import NotRunningError, RecorderError
+from .errors import (
+    NotRunningError,
+    PortInUseError,
+    RecorderError,
+    StorageMissingError,
+)
 from .files import async_loaded_recorder
+from .fix_flows import (
+    CertificateFlow,
+    EncryptFlow,
+    FixFlow,
+    NewAlgorithmsFlow,
+    OffsiteFlow,
+    PortFlow,
+    SilentFlow,
+    StorageFlow,
+)
+from .issues import OFFSITE_ERRORS
 
 
 class LiftBanFlow(ConfirmRepairFlow):
@@ -61,6 +77,18 @@ class RetryUploadsFlow(ConfirmRepairFlow):
         return await super().async_step_confirm(user_input)
 
 
+_FLOWS: dict[str, type[FixFlow]] = {
+    "certificate_expiring": CertificateFlow,
+    "camera_silent": SilentFlow,
+    "old_ssh_algorithms": NewAlgorithmsFlow,
+    "plain_ftp": EncryptFlow,
+    "upload_stalled": OffsiteFlow,
+    PortInUseError.key: PortFlow,
+    StorageMissingError.key: StorageFlow,
+    **dict.fromkeys(OFFSITE_ERRORS, OffsiteFlow),
+}
+
+
 async def async_create_fix_flow(
     hass: HomeAssistant,
     issue_id: str,
@@ -68,8 +96,12 @@ async def async_create_fix_flow(
 ) -> RepairsFlow:
     """Return the flow of an issue that can be fixed."""
     assert data is not None
-    if "camera_id" in data:
-        return ProvisionFlow(str(data["entry_id"]), str(data["camera_id"]))
-    if "address" in data:
-        return LiftBanFlow(str(data["entry_id"]), str(data["address"]))
-    return RetryUploadsFlow(str(data["entry_id"]))
+    entry_id = str(data["entry_id"])
+    match data["key"]:
+        case "camera_not_set_up":
+            return ProvisionFlow(entry_id, str(data["camera_id"]))
+        case "address_banned":
+            return LiftBanFlow(entry_id, str(data["address"]))
+        case "uploads_quarantined":
+            return RetryUploadsFlow(entry_id)
+    return _FLOWS[str(data["key"])](data)
