@@ -17,6 +17,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from syrupy.assertion import SnapshotAssertion
 
+from custom_components.hikvision_nvr.model import CertificateSettings
+from custom_components.hikvision_nvr.receiver.certificate import generate_certificate
+
 from .recorder import FakeEngine, camera_subentry, recorder_entry
 
 
@@ -24,6 +27,22 @@ from .recorder import FakeEngine, camera_subentry, recorder_entry
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Snapshots that leave out what differs from run to run."""
     return snapshot.use_extension(HomeAssistantSnapshotExtension)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_know_real_times(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The library of certificates keeps the class of the first time that it sees.
+
+    That must not be the one of a test in which time stands still.
+    """
+    folder = tmp_path_factory.mktemp("certificate")
+    generate_certificate(
+        CertificateSettings(
+            certificate=folder / "cert.pem",
+            private_key=folder / "key.pem",
+            generate=True,
+        )
+    )
 
 
 @pytest.fixture

@@ -44,6 +44,7 @@ from custom_components.hikvision_nvr.model import (
 )
 from custom_components.hikvision_nvr.recording.source import KeyFrame
 from custom_components.hikvision_nvr.store.mp4 import Fragment
+from custom_components.hikvision_nvr.store.root import MARKER
 from custom_components.hikvision_nvr.store.segment import Segment
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -260,15 +261,8 @@ class FakeCaptures:
         ]
         return snapshots[-1] if snapshots else None
 
-    async def days(self, folder: str) -> list[tuple[date, int]]:
-        days = [one.day for one in self.known if one.camera == folder]
-        return [(day, days.count(day)) for day in sorted(set(days), reverse=True)]
-
-    async def on_day(
-        self, folder: str, day: date, *, limit: int = 200, offset: int = 0
-    ) -> list[Capture]:
-        captures = [one for one in self.known if (one.camera, one.day) == (folder, day)]
-        return captures[::-1][offset : offset + limit]
+    async def archived_days(self, folder: str) -> list[date]:
+        return []
 
 
 class FakeSegments:
@@ -285,6 +279,10 @@ class FakeSegments:
             if one.info.camera == folder
         }
         return sorted(days, reverse=True)
+
+    async def last_end(self, folder: str) -> datetime | None:
+        ends = [one.end for one in self.known if one.info.camera == folder]
+        return max(ends, default=None)
 
     async def between(
         self, folder: str, start: datetime, end: datetime, *, limit: int = -1
@@ -502,6 +500,9 @@ class FakeEngine:
         _assert_off_loop()
         if self.failure:
             raise self.failure
+        # As a store that opens does: from then on the folder is known by its marker.
+        self.store.root.mkdir(parents=True, exist_ok=True)
+        (self.store.root / MARKER).touch()
         self.running = True
 
     def stop(self) -> None:

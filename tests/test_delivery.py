@@ -26,7 +26,7 @@ from pytest_homeassistant_custom_component.typing import (
     WebSocketGenerator,
 )
 
-from custom_components.hikvision_nvr.media_id import DayId
+from custom_components.hikvision_nvr.media_id import DayId, Section
 from custom_components.hikvision_nvr.receiver.passwords import hash_password
 
 from .recorder import JPEG, camera_subentry, recorder_entry
@@ -280,7 +280,7 @@ async def test_a_picture_that_was_cut_off_is_marked_and_not_shown(
 
     assert await async_setup_component(home, "media_source", {})
     client = await hass_ws_client()
-    day = DayId(recorder.entry_id, "Front door", date(2026, 11, 22))
+    day = DayId(recorder.entry_id, "Front door", Section.EVENTS, date(2026, 11, 22))
     await client.send_json_auto_id(
         {
             "type": "media_source/browse_media",

@@ -15,6 +15,7 @@ from homeassistant.components.media_source import (
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -32,8 +33,8 @@ from .recorder import FakeEngine, camera_subentry, recorder_entry
 
 NOON = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)
 SOURCE = "media-source://hikvision_nvr"
-DAY = f"{SOURCE}/entry-Recorder/day/Front door/2026-11-20"
-DEVICE = f"{SOURCE}/entry-Recorder/device/Front door/2026-11-20"
+CAMERA = f"{SOURCE}/entry-Recorder/camera/Front door"
+DEVICE = f"{SOURCE}/entry-Recorder/day/Front door/device/2026-11-20"
 
 
 @pytest.fixture
@@ -101,19 +102,34 @@ async def test_a_days_recordings_on_the_device_are_items_of_an_hour(
             start=NOON + timedelta(minutes=50), end=NOON + timedelta(minutes=75)
         ),
     ]
-    day = await async_browse_media(home, DAY)
-    assert [child.title for child in day.children or ()] == ["On the device"]
+    camera = await async_browse_media(home, CAMERA)
+    assert [child.title for child in camera.children or ()] == [
+        "Events",
+        "On the device",
+    ]
+    on_device = (camera.children or ())[1]
+    days = await async_browse_media(home, on_device.media_content_id)
+    today = dt_util.now().date()
+    titles = [child.title for child in days.children or ()]
+    assert titles[:2] == [
+        today.isoformat(),
+        (today - timedelta(days=1)).isoformat(),
+    ]
+    assert len(titles) <= 200
     folder = await async_browse_media(home, DEVICE)
-    assert [child.title for child in folder.children or ()] == [
+    *items, turned = folder.children or ()
+    assert [child.title for child in items] == [
         "13:00–13:15 (15 min)",
         "12:50–13:00 (10 min)",
         "12:00–12:20 (20 min)",
     ]
-    assert all(child.can_play for child in folder.children or ())
-    other = await async_browse_media(
-        home, f"{SOURCE}/entry-Recorder/day/Garden/2026-11-20"
-    )
-    assert not other.children
+    assert all(child.can_play for child in items)
+    other_way = await async_browse_media(home, turned.media_content_id)
+    assert [child.title for child in (other_way.children or ())[:3]] == [
+        child.title for child in items[::-1]
+    ]
+    other = await async_browse_media(home, f"{SOURCE}/entry-Recorder/camera/Garden")
+    assert [child.title for child in other.children or ()] == ["Events"]
 
 
 async def test_a_device_that_does_not_answer_is_told(
@@ -133,8 +149,8 @@ def _replay(minutes: int = 0) -> str:
     start = NOON + timedelta(minutes=minutes)
     end = start + timedelta(minutes=5)
     return (
-        f"{SOURCE}/entry-Recorder/replay/Front door"
-        f"/{start:%Y%m%dT%H%M%S}.000000Z/{end:%Y%m%dT%H%M%S}.000000Z"
+        f"{SOURCE}/entry-Recorder/footage/Front door"
+        f"/{start:%Y%m%dT%H%M%S}.000000Z/{end:%Y%m%dT%H%M%S}.000000Z/device"
     )
 
 

@@ -279,8 +279,11 @@ async def test_the_bus_event_tells_everything(
     device = device_registry.async_get_device_by_identifier(
         ("hikvision_nvr", "camera-front-door"), entry.entry_id
     )
-    assert event.data == {
+    data = dict(event.data)
+    assert data.pop("snapshot_url").startswith("/api/hikvision_nvr/snapshot/")
+    assert data == {
         "entry_id": "entry-Recorder",
+        "entity_id": "camera.front_door",
         "detection_id": detection.id,
         "device_id": device.id,
         "camera": "Front door",

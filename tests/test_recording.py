@@ -293,11 +293,12 @@ async def test_from_the_day_to_an_hour_that_plays(
     for minutes in (0, 1, 5, 70):
         add_footage(engine, START + timedelta(minutes=minutes))
     root = "media-source://hikvision_nvr/entry-Recorder"
-    (day,) = await children(home, f"{root}/camera/Front door")
+    events, folder = await children(home, f"{root}/camera/Front door")
+    assert (events.title, folder.title) == ("Events", "Recordings")
+    (day,) = await children(home, folder.media_content_id)
     assert day.title == "2026-11-22"
-    (folder,) = await children(home, day.media_content_id)
-    assert folder.title == "Recordings"
-    newer, older = await children(home, folder.media_content_id)
+    newer, older, turned = await children(home, day.media_content_id)
+    assert turned.title == "Oldest first"
     assert older.title.endswith("(3 min)")
     assert newer.title.endswith("(1 min)")
 
@@ -334,7 +335,7 @@ async def test_what_a_browser_may_not_know_is_said_before_it_tries(
     await async_setup_component(home, "media_source", {})
     add_footage(engine, START, video="hvc1.1.6.L120.90", audio="flac")
     root = "media-source://hikvision_nvr/entry-Recorder"
-    (item,) = await children(home, f"{root}/recordings/Front door/2026-11-22")
+    (item,) = await children(home, f"{root}/day/Front door/recordings/2026-11-22")
     assert "H.265" in item.title
     resolved = await async_resolve_media(home, item.media_content_id, None)
     client = await hass_client_no_auth()
@@ -354,8 +355,8 @@ async def test_footage_is_one_item_only_while_its_tracks_stay_the_same(
     add_footage(engine, START + timedelta(minutes=2), audio="mp4a.40.2")
     add_footage(engine, START + timedelta(minutes=3), video="hvc1.1.6.L120.90")
     root = "media-source://hikvision_nvr/entry-Recorder"
-    items = await children(home, f"{root}/recordings/Front door/2026-11-22")
-    assert len(items) == 3
+    items = await children(home, f"{root}/day/Front door/recordings/2026-11-22")
+    assert [item.can_play for item in items] == [True, True, True, False]
 
 
 async def test_footage_that_was_deleted_meanwhile_is_not_found(
@@ -366,7 +367,7 @@ async def test_footage_that_was_deleted_meanwhile_is_not_found(
     await async_setup_component(home, "media_source", {})
     add_footage(engine, START)
     root = "media-source://hikvision_nvr/entry-Recorder"
-    (item,) = await children(home, f"{root}/recordings/Front door/2026-11-22")
+    (item,) = await children(home, f"{root}/day/Front door/recordings/2026-11-22")
     resolved = await async_resolve_media(home, item.media_content_id, None)
     engine.store.recordings.segments.known.clear()
     client = await hass_client_no_auth()

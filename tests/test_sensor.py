@@ -1,17 +1,30 @@
 """The recorder's sensors."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.recorder import get_instance
+from homeassistant.components.recorder.statistics import (
+    get_metadata,
+    statistics_during_period,
+)
+from homeassistant.components.recorder.tasks import StatisticsTask
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_capture_events,
     snapshot_platform,
+)
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
 )
 from syrupy.assertion import SnapshotAssertion
 
@@ -216,6 +229,7 @@ async def test_without_s3_there_is_nothing_to_say_about_uploads(
     assert await home.config_entries.async_setup(entry.entry_id)
     await home.async_block_till_done()
     assert sorted(home.states.async_entity_ids()) == [
+        "binary_sensor.recorder_storage_low",
         "button.recorder_cancel_jobs",
         "sensor.recorder_banned_addresses",
         "sensor.recorder_connected_cameras",
@@ -284,3 +298,40 @@ async def test_a_connection_test_is_no_event_and_no_picture(
         if home.states.get(entity_id).state != state
     } == {"sensor.garden_last_seen", "sensor.garden_last_connection_test"}
     assert detections == []
+
+
+async def test_storage_and_backlog_have_long_term_statistics(
+    recorder_mock: Any,
+    home: HomeAssistant,
+    engine: FakeEngine,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    # An hour to come: what is over was looked at when the recorder started.
+    hour = dt_util.utcnow().replace(minute=0, second=0, microsecond=0)
+    start = hour + timedelta(hours=1)
+    freezer.move_to(start + timedelta(seconds=1))
+    await engine.tell(home, STATUS)
+    await async_wait_recording_done(home)
+    # What the recorder does by itself every five minutes.
+    get_instance(home).queue_task(StatisticsTask(start, False))
+    await async_wait_recording_done(home)
+    expected = {
+        "sensor.recorder_storage_used": (2.5, "GB"),
+        "sensor.recorder_storage_free": (80.0, "GB"),
+        "sensor.recorder_upload_backlog": (3, "files"),
+        "sensor.recorder_upload_backlog_size": (0.6, "MB"),
+    }
+    known = await get_instance(home).async_add_executor_job(get_metadata, home)
+    assert set(expected) <= set(known)
+    means = await get_instance(home).async_add_executor_job(
+        lambda: statistics_during_period(
+            home, start, None, set(expected), "5minute", None, {"mean"}
+        )
+    )
+    assert {
+        entity_id: (
+            round(means[entity_id][0]["mean"], 3),
+            known[entity_id][1]["unit_of_measurement"],
+        )
+        for entity_id in expected
+    } == expected

@@ -18,6 +18,7 @@ from custom_components.hikvision_nvr import (
     forms,
     recording_services,
     recording_settings,
+    self_test_service,
     services,
 )
 from custom_components.hikvision_nvr.const import WEEKDAYS
@@ -141,6 +142,7 @@ def test_each_service_and_field_has_texts_and_an_icon() -> None:
         recording_services.SERVICE_FILL_GAPS: recording_services.TIME_SCHEMA,
         recording_services.SERVICE_PROTECT: recording_services.TIME_SCHEMA,
         recording_services.SERVICE_UNPROTECT: recording_services.TIME_SCHEMA,
+        self_test_service.SERVICE_SELF_TEST: self_test_service.SELF_TEST_SCHEMA,
         device_services.SERVICE_SNAPSHOT: vol.Schema({}),
         device_services.SERVICE_PROVISION: vol.Schema(device_services.PROVISION_FIELDS),
     }

@@ -24,13 +24,27 @@ from .coordinator import RecorderCoordinator, RecorderEntry
 from .device_services import async_setup_device_services
 from .engine import Engine
 from .errors import CatalogueError, CertificateError, HostKeyError, RecorderError
-from .http import CaptureView, PlaylistView, SegmentView
+from .frontend import async_add_card, async_remove_card, async_serve_card
+from .http import (
+    CaptureView,
+    DownloadView,
+    FrameView,
+    PlaylistView,
+    SegmentView,
+    ThumbnailView,
+)
+from .issues import async_forget_setup_failure, async_show_setup_failure
 from .network_scan import async_start_scans
+from .newer_entries import async_forget_newer_entry, async_tell_newer_entries
 from .provision_intents import async_start_settling, async_take_over
 from .recording_services import async_setup_recording_services
 from .schedule import async_start_schedule
+from .self_test_service import async_setup_self_test
 from .services import async_setup_services
 from .settings import engine_settings, state_folder
+from .snapshot import SnapshotView
+from .thumbnails import Thumbnails
+from .timeline import async_setup_timeline
 from .translated import translated
 
 PLATFORMS = (
@@ -48,10 +62,22 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Set up what all recorders share."""
+    async_tell_newer_entries(hass)
     async_setup_services(hass)
     async_setup_device_services(hass)
     async_setup_recording_services(hass)
-    for view in (CaptureView, PlaylistView, SegmentView):
+    async_setup_self_test(hass)
+    async_setup_timeline(hass)
+    await async_serve_card(hass)
+    for view in (
+        CaptureView,
+        DownloadView,
+        FrameView,
+        PlaylistView,
+        SegmentView,
+        SnapshotView,
+        ThumbnailView,
+    ):
         hass.http.register_view(view)
     return True
 
@@ -73,6 +99,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: RecorderEntry) -> bool:
     )
     engine = Engine(engine_settings(hass, entry, host_names), coordinator)
     coordinator.engine = engine
+    coordinator.thumbnails = Thumbnails(
+        hass, engine, state_folder(hass, entry.entry_id) / "thumbnails"
+    )
     entry.runtime_data = coordinator
 
     async def stop(_event: Event) -> None:
@@ -86,9 +115,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: RecorderEntry) -> bool:
         # No port may stay open and no thread behind when the entry is not set up.
         await hass.async_add_executor_job(engine.stop)
         if isinstance(err, RecorderError):
+            async_show_setup_failure(hass, entry, err)
             raise _setup_error(err) from err
         raise
+    async_forget_setup_failure(hass, entry.entry_id)
     coordinator.async_release()
+    await async_add_card(hass)
     entry.async_on_unload(await coordinator.issues.async_start())
     entry.async_on_unload(async_start_schedule(hass, coordinator))
     entry.async_on_unload(async_start_scans(hass, coordinator))
@@ -107,17 +139,23 @@ async def async_unload_entry(hass: HomeAssistant, entry: RecorderEntry) -> bool:
     camera's entities.
     """
     await hass.async_add_executor_job(entry.runtime_data.engine.stop)
+    if entry.disabled_by is not None:
+        await async_remove_card(hass, entry)
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: RecorderEntry) -> None:
     """Forget a recorder: its catalogue and certificate, never its captures."""
+    async_forget_setup_failure(hass, entry.entry_id)
+
+    async_forget_newer_entry(hass, entry.entry_id)
 
     def remove() -> None:
         with suppress(FileNotFoundError):
             shutil.rmtree(state_folder(hass, entry.entry_id))
 
     await hass.async_add_executor_job(remove)
+    await async_remove_card(hass, entry)
 
 
 async def async_remove_config_entry_device(

@@ -1,8 +1,8 @@
-"""Binary sensors: motion at a camera, and whether the recorder reaches S3."""
+"""Binary sensors: motion at a camera, and whether the recorder is well."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import override
 
 from homeassistant.components.binary_sensor import (
@@ -14,12 +14,14 @@ from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import EntityCategory
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
-from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.event import async_call_later, async_track_time_interval
+from homeassistant.util import dt as dt_util
 
 from .const import CONF_EVENT_STREAM, CONF_HTTP_PORT, CONF_MOTION_HOLD, CONF_S3
 from .coordinator import RecorderCoordinator, RecorderEntry
 from .device_sensor import DeviceConnected
 from .entity import CameraEntity, RecorderEntity
+from .health import is_offsite_protected, is_storage_low, is_upload_stalled
 from .model import MOTION_TYPES, Capture, CaptureKind, Detection, RecorderStatus
 
 PARALLEL_UPDATES = 0
@@ -41,6 +43,40 @@ OFFSITE_CONNECTED = RecorderBinarySensorDescription(
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class HealthDescription(BinarySensorEntityDescription):
+    """A judgement of the status: (status, start of the recorder, now)."""
+
+    value_fn: Callable[[RecorderStatus, datetime, datetime], bool | None]
+
+
+STORAGE_LOW = HealthDescription(
+    key="storage_low",
+    translation_key="storage_low",
+    device_class=BinarySensorDeviceClass.PROBLEM,
+    entity_category=EntityCategory.DIAGNOSTIC,
+    value_fn=lambda status, _started, _now: is_storage_low(status),
+)
+
+OFFSITE_HEALTH: tuple[HealthDescription, ...] = (
+    HealthDescription(
+        key="offsite_protected",
+        translation_key="offsite_protected",
+        value_fn=lambda status, _started, now: is_offsite_protected(status, now),
+    ),
+    HealthDescription(
+        key="upload_stalled",
+        translation_key="upload_stalled",
+        device_class=BinarySensorDeviceClass.PROBLEM,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=is_upload_stalled,
+    ),
+)
+
+HEALTH_INTERVAL = timedelta(minutes=1)
+"""Something may go wrong by waiting alone, without any new status."""
+
+
 async def async_setup_entry(
     hass: HomeAssistant,
     entry: RecorderEntry,
@@ -48,8 +84,13 @@ async def async_setup_entry(
 ) -> None:
     """Set up the binary sensors of the recorder and of each camera."""
     coordinator = entry.runtime_data
+    async_add_entities([HealthBinarySensor(coordinator, STORAGE_LOW)])
     if entry.data.get(CONF_S3):
         async_add_entities([RecorderBinarySensor(coordinator, OFFSITE_CONNECTED)])
+        async_add_entities(
+            HealthBinarySensor(coordinator, description)
+            for description in OFFSITE_HEALTH
+        )
     for camera_id, camera in coordinator.cameras.items():
         async_add_entities(
             [MotionBinarySensor(coordinator, camera)], config_subentry_id=camera_id
@@ -70,6 +111,33 @@ class RecorderBinarySensor(RecorderEntity, BinarySensorEntity):
     def is_on(self) -> bool | None:
         """Return the value, None before the first attempt to reach S3."""
         return self.entity_description.value_fn(self.coordinator.data)
+
+
+class HealthBinarySensor(RecorderEntity, BinarySensorEntity):
+    """Whether something of the recorder is well, or not."""
+
+    entity_description: HealthDescription
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Look again now and then."""
+        await super().async_added_to_hass()
+        self.async_on_remove(
+            async_track_time_interval(self.hass, self._async_look, HEALTH_INTERVAL)
+        )
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        """Return the judgement of this moment."""
+        return self.entity_description.value_fn(
+            self.coordinator.data, self.coordinator.started, dt_util.utcnow()
+        )
+
+    @callback
+    def _async_look(self, _now: datetime) -> None:
+        """Show the judgement of this moment."""
+        self.async_write_ha_state()
 
 
 class MotionBinarySensor(CameraEntity, BinarySensorEntity):

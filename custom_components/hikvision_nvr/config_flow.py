@@ -61,6 +61,7 @@ from .const import (
     DEFAULT_NAME,
     DEFAULT_REGION,
     DOMAIN,
+    ENTRY_VERSION,
     SECTION_ADVANCED,
     SUBENTRY_CAMERA,
 )
@@ -111,7 +112,7 @@ class RecorderConfigFlow(DeviceSteps, ConfigFlow, domain=DOMAIN):
     A camera that was found in the network is added to a recorder that there is.
     """
 
-    VERSION = 1
+    VERSION = ENTRY_VERSION
 
     def __init__(self) -> None:
         """Initialize with nothing entered."""

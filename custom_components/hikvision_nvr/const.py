@@ -6,6 +6,10 @@ from typing import Final
 DOMAIN: Final = "hikvision_nvr"
 LOGGER = logging.getLogger(__package__)
 
+ENTRY_VERSION: Final = 1
+"""Of config entries. A release that raises it cannot be undone: an older one refuses to
+start such an entry. What only adds raises the minor version."""
+
 SUBENTRY_CAMERA: Final = "camera"
 
 # Recorder (config entry data)
@@ -58,6 +62,8 @@ CONF_ACTIVE_MODE: Final = "active_mode"
 CONF_PUBLIC_KEY: Final = "public_key"
 CONF_OLD_ALGORITHMS: Final = "old_algorithms"
 CONF_BURST_WINDOW: Final = "burst_window"
+CONF_MEDIA_ORDER: Final = "media_order"
+CONF_MEDIA_PAGE: Final = "media_page"
 CONF_NAME_TEMPLATE: Final = "name_template"
 CONF_STREAM_PATH: Final = "stream_path"
 CONF_FIND_STREAM: Final = "find_stream"
@@ -125,6 +131,7 @@ DEFAULT_CURRENCY: Final = "USD"
 DEFAULT_UPLOAD_WORKERS: Final = 4
 DEFAULT_RTSP_PORT: Final = 554
 DEFAULT_CHANNEL: Final = 1
+DEFAULT_MEDIA_ORDER: Final = "newest"
 DEFAULT_MOTION_HOLD: Final = 10
 DEFAULT_BURST_WINDOW: Final = 10
 DEFAULT_SILENT_HOURS: Final = 24
@@ -136,6 +143,11 @@ DEFAULT_HTTPS_PORT: Final = 443
 DEFAULT_CAPTURE_COUNT: Final = 3
 DEFAULT_CAPTURE_INTERVAL: Final = 1000
 DEFAULT_DISCOVERY_INTERVAL: Final = 60
+
+MEDIA_ORDERS: Final = ("newest", "oldest")
+MOST_ON_PAGE: Final = 190
+"""With what leads to other pages a level of the media browser has fewer than 200
+entries; thousands make it unusable."""
 
 EVENT_DETECTION: Final = f"{DOMAIN}_detection"
 EVENT_DETECTION_PICTURE: Final = f"{DOMAIN}_detection_picture"

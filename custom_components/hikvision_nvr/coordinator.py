@@ -17,10 +17,10 @@ from homeassistant.const import CONF_HOST
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
+from homeassistant.util import dt as dt_util
 
 from .const import (
     CONF_CAMERA_ID,
-    CONF_FOLDER,
     CONF_MAC,
     DOMAIN,
     EVENT_DETECTION,
@@ -30,17 +30,27 @@ from .const import (
     LOGGER,
     SUBENTRY_CAMERA,
 )
+from .detection_data import async_bus_data
 from .device import FoundDevice
 from .device_media import DeviceReplays
 from .errors import DeviceAuthError, OffsiteAuthError
 from .issues import RecorderIssues
 from .media_id import CaptureId
-from .model import Capture, CaptureKind, Detection, DeviceStatus, JobEnd, RecorderStatus
-from .playback import Playbacks
+from .model import (
+    Capture,
+    CaptureKind,
+    Detection,
+    DeviceStatus,
+    JobEnd,
+    RecorderStatus,
+    VideoCodec,
+)
+from .playback import Downloads, Playbacks, ThumbnailAccess
 from .translated import async_common_text
 
 if TYPE_CHECKING:
     from .engine import Engine
+    from .thumbnails import Thumbnails
 
 type RecorderEntry = ConfigEntry[RecorderCoordinator]
 type Listener[T] = Callable[[T], None]
@@ -54,6 +64,7 @@ class RecorderCoordinator(DataUpdateCoordinator[RecorderStatus]):
 
     config_entry: RecorderEntry
     engine: Engine
+    thumbnails: Thumbnails
 
     def __init__(self, hass: HomeAssistant, entry: RecorderEntry) -> None:
         """Initialize without an interval: the engine pushes."""
@@ -70,9 +81,12 @@ class RecorderCoordinator(DataUpdateCoordinator[RecorderStatus]):
             for camera in entry.get_subentries_of_type(SUBENTRY_CAMERA)
         }
         self.reloading = False
+        self.started = dt_util.utcnow()
         self.playbacks = Playbacks(entry.entry_id)
+        self.downloads = Downloads(entry.entry_id)
+        self.thumbnail_access = ThumbnailAccess(entry.entry_id)
         self.replays = DeviceReplays(hass, entry)
-        self.issues = RecorderIssues(hass, entry, self.cameras)
+        self.issues = RecorderIssues(hass, entry, self.cameras, self._video_codec)
         self._detection_listeners: dict[str, list[Listener[Detection]]] = {}
         self.found: list[FoundDevice] = []
         self._goes_on_listeners: dict[str, list[Listener[Detection]]] = {}
@@ -189,11 +203,14 @@ class RecorderCoordinator(DataUpdateCoordinator[RecorderStatus]):
         if self.engine.offsite is not None:
             await self.engine.run(self.engine.offsite.retry())
 
-    def media_id(self, capture_id: str | None) -> str | None:
-        """Return the media source id of a capture, None for none."""
-        if capture_id is None:
-            return None
+    def media_id(self, capture_id: str) -> str:
+        """Return the media source id of a capture."""
         return CaptureId(self.config_entry.entry_id, capture_id).media_id
+
+    def _video_codec(self, camera_id: str) -> VideoCodec | None:
+        """Return the codec of a camera that is recorded, None before its first frame."""
+        key_frame = self.engine.recording.key_frame(camera_id)
+        return None if key_frame is None else key_frame.codec
 
     def _hop(self, deliver: Callable[[], None]) -> None:
         """Run on Home Assistant's loop, from another thread."""
@@ -322,30 +339,14 @@ class RecorderCoordinator(DataUpdateCoordinator[RecorderStatus]):
     @callback
     def _async_fire(self, detection: Detection, event: str = EVENT_DETECTION) -> None:
         """Put a detection on Home Assistant's event bus."""
-        entry_id = self.config_entry.entry_id
-        camera = self.cameras[detection.camera_id]
-        device = dr.async_get(self.hass).async_get_device_by_identifier(
-            (DOMAIN, camera.subentry_id), entry_id
-        )
         self.hass.bus.async_fire(
             event,
-            {
-                "entry_id": entry_id,
-                "detection_id": detection.id,
-                "device_id": device.id if device else None,
-                "camera": camera.title,
-                "camera_folder": camera.data[CONF_FOLDER],
-                "type": detection.type.value,
-                "raw_type": detection.raw_type,
-                "channel": detection.channel,
-                "plate": detection.plate,
-                "region": detection.region,
-                "event_time": detection.event_time.isoformat(),
-                "arrived": detection.arrived.isoformat(),
-                "file": detection.file_name,
-                "capture_id": detection.capture_id,
-                "media_id": self.media_id(detection.capture_id),
-            },
+            async_bus_data(
+                self.hass,
+                self.config_entry.entry_id,
+                self.cameras[detection.camera_id],
+                detection,
+            ),
         )
 
 

@@ -21,7 +21,7 @@ from homeassistant.util import dt as dt_util
 from .const import DOMAIN
 from .device import DeviceRecording
 from .errors import RecorderError
-from .media_id import DeviceRecordingsId, ReplayId
+from .media_id import DayId, FootageId, Section
 from .model import DeviceLogin
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class DeviceReplays:
         self._entry = entry
         self._watched: dict[DeviceLogin, tuple[Stream, asyncio.Task[None]]] = {}
 
-    async def async_url(self, engine: Engine, replay: ReplayId) -> str:
+    async def async_url(self, engine: Engine, replay: FootageId) -> str:
         """Return where a replay can be watched. Raises RecorderError."""
         device = engine.device_footage.device_of(replay.folder)
         if device in self._watched:
@@ -125,9 +125,9 @@ async def _end(stream: Stream) -> None:
 
 
 def device_recordings(
-    day: DeviceRecordingsId, recordings: list[DeviceRecording]
+    day: DayId, recordings: list[DeviceRecording]
 ) -> list[BrowseMediaSource]:
-    """Return what a device has of a day, newest first, an hour at most each."""
+    """Return what a device has of a day, oldest first, an hour at most each."""
     children = []
     for one in recordings:
         begin = one.start
@@ -135,7 +135,7 @@ def device_recordings(
             until = min(one.end, _next_hour(begin))
             children.append(_replay(day, begin, until))
             begin = until
-    return children[::-1]
+    return children
 
 
 def _next_hour(moment: datetime) -> datetime:
@@ -143,13 +143,13 @@ def _next_hour(moment: datetime) -> datetime:
     return whole + _LONGEST
 
 
-def _replay(
-    day: DeviceRecordingsId, begin: datetime, until: datetime
-) -> BrowseMediaSource:
+def _replay(day: DayId, begin: datetime, until: datetime) -> BrowseMediaSource:
     minutes = max(1, round((until - begin).total_seconds() / 60))
     return BrowseMediaSource(
         domain=DOMAIN,
-        identifier=str(ReplayId(day.entry_id, day.folder, begin, until)),
+        identifier=str(
+            FootageId(day.entry_id, day.folder, begin, until, Section.DEVICE)
+        ),
         media_class=MediaClass.VIDEO,
         media_content_type=HLS,
         title=(

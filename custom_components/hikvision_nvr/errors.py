@@ -65,9 +65,15 @@ class StorageFullError(StorageError):
 
 
 class CatalogueError(StorageError):
-    """The catalogue cannot be opened or was written by a newer version."""
+    """The catalogue cannot be opened or written."""
 
     key = "catalogue_unusable"
+
+
+class CatalogueNewerError(CatalogueError):
+    """The catalogue was written by a newer release; nothing of it was changed."""
+
+    key = "catalogue_newer"
 
 
 class ReceiverError(RecorderError):
@@ -138,6 +144,18 @@ class RestoreError(OffsiteError):
     """There is nothing to restore, or the service cannot do it."""
 
     key = "restore_refused"
+
+
+class CaptureGoneError(OffsiteError):
+    """A capture is neither on this machine nor in the bucket any more."""
+
+    key = "media_gone"
+
+
+class CaptureColdError(OffsiteError):
+    """A capture must be restored before it can be read."""
+
+    key = "media_needs_restore"
 
 
 class ArchiveError(OffsiteError):

@@ -63,6 +63,8 @@ from .const import (
     CONF_LIVE_STREAM,
     CONF_LOCK_DAYS,
     CONF_LOCK_MODE,
+    CONF_MEDIA_ORDER,
+    CONF_MEDIA_PAGE,
     CONF_MOTION_HOLD,
     CONF_NAME_TEMPLATE,
     CONF_NTP_SERVER,
@@ -98,6 +100,7 @@ from .const import (
     DEFAULT_CURRENCY,
     DEFAULT_DISCOVERY_INTERVAL,
     DEFAULT_HTTP_PORT,
+    DEFAULT_MEDIA_ORDER,
     DEFAULT_MOTION_HOLD,
     DEFAULT_PASSIVE_PORTS,
     DEFAULT_REGION,
@@ -108,6 +111,8 @@ from .const import (
     DEFAULT_UPLOAD_WORKERS,
     LIVE_MAIN,
     LIVE_SUB,
+    MEDIA_ORDERS,
+    MOST_ON_PAGE,
     SECTION_ADVANCED,
     SECTION_DEVICE,
     SECTION_RECORDING,
@@ -217,6 +222,15 @@ S3_KEYS_FORM = vol.Schema(
     {
         vol.Required(CONF_ACCESS_KEY_ID): _TEXT,
         vol.Required(CONF_SECRET_ACCESS_KEY): _SECRET,
+    }
+)
+
+MEDIA_FORM = vol.Schema(
+    {
+        vol.Required(CONF_MEDIA_PAGE, default=MOST_ON_PAGE): _number(10, MOST_ON_PAGE),
+        vol.Required(CONF_MEDIA_ORDER, default=DEFAULT_MEDIA_ORDER): _choice(
+            list(MEDIA_ORDERS), "media_order"
+        ),
     }
 )
 

@@ -295,7 +295,6 @@ class Intake:
         elif not isinstance(error, StorageError):
             _LOGGER.error("An upload could not be kept", exc_info=error)
 
-
     def _note(self, camera: Camera, detection: Detection) -> None:
         """Let the catalogue know of a detection, also if it never gets a picture.
 

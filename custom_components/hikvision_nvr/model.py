@@ -313,7 +313,7 @@ class Capture:
     ``height`` are pixels. ``name_time`` is the event's time by the camera's own clock.
     ``object_key`` and ``uploaded`` are set once S3 has confirmed it; ``archive_key``
     once it is in an archive, and then not the former. Without ``local`` its file was
-    purged from the disk.
+    purged from the disk. ``plate`` is the number plate that its name tells.
     """
 
     id: str
@@ -337,6 +337,7 @@ class Capture:
     uploaded: datetime | None = None
     archive_key: str | None = None
     local: bool = True
+    plate: str | None = None
 
     @property
     def relative_path(self) -> str:

@@ -10,7 +10,7 @@ import voluptuous as vol
 
 from .const import CONF_LOCK_DAYS, CONF_S3, CONF_UPLOAD_LIMIT
 from .errors import OffsiteError
-from .forms import PRICES_FORM, UPKEEP_FORM, UPLOADS_FORM, stripped
+from .forms import MEDIA_FORM, PRICES_FORM, UPKEEP_FORM, UPLOADS_FORM, stripped
 from .offsite import probe_bucket
 from .recording_settings import RECORDINGS_FORM
 from .settings import parse_upload_limits, s3_settings
@@ -26,7 +26,7 @@ class RecorderOptionsFlow(OptionsFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask what to change."""
-        options = ["recordings"]
+        options = ["recordings", "media"]
         if self.config_entry.data.get(CONF_S3):
             options += ["uploads", "upkeep", "prices"]
         return self.async_show_menu(step_id="init", menu_options=options)
@@ -36,6 +36,12 @@ class RecorderOptionsFlow(OptionsFlow):
     ) -> ConfigFlowResult:
         """Ask how long recordings are kept."""
         return self._ask("recordings", RECORDINGS_FORM, user_input)
+
+    async def async_step_media(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask how the media browser lists captures and recordings."""
+        return self._ask("media", MEDIA_FORM, user_input)
 
     async def async_step_upkeep(
         self, user_input: dict[str, Any] | None = None

@@ -12,19 +12,15 @@ from homeassistant.core import (
     callback,
 )
 from homeassistant.exceptions import ServiceValidationError
-from homeassistant.helpers import (
-    config_validation as cv,
-    entity_registry as er,
-    service,
-)
+from homeassistant.helpers import config_validation as cv, service
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonArrayType
 import voluptuous as vol
 
-from .const import CONF_FOLDER, DOMAIN
+from .const import DOMAIN
 from .coordinator import RecorderCoordinator
 from .device_footage import KIND_FILL_GAPS
-from .files import async_loaded_recorder
+from .files import async_camera_of
 from .media_id import CaptureId
 from .recording import KIND_EXPORT
 from .store.rows import to_us
@@ -131,17 +127,9 @@ async def _async_unprotect(call: ServiceCall) -> None:
 def _camera(call: ServiceCall) -> tuple[RecorderCoordinator, str]:
     """Return the recorder and the folder of the chosen camera."""
     entity_id: str = call.data[ATTR_ENTITY_ID]
-    entity = er.async_get(call.hass).async_get(entity_id)
-    if (
-        entity is not None
-        and entity.platform == DOMAIN
-        and entity.config_entry_id is not None
-        and entity.config_subentry_id is not None
-    ):
-        recorder = async_loaded_recorder(call.hass, entity.config_entry_id)
-        if recorder is not None and entity.config_subentry_id in recorder.cameras:
-            camera = recorder.cameras[entity.config_subentry_id]
-            return recorder, camera.data[CONF_FOLDER]
+    camera = async_camera_of(call.hass, entity_id)
+    if camera is not None and camera.recorder is not None:
+        return camera.recorder, camera.folder
     raise ServiceValidationError(
         translation_domain=DOMAIN,
         translation_key="not_a_camera",

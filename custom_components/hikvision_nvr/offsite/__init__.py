@@ -40,6 +40,7 @@ from .manifest_writer import ManifestWriter
 from .probe import probe_bucket
 from .proof import proven_offsite
 from .purge import DEFAULT_MAX_DELETE, PurgeScope
+from .reader import CaptureReader
 from .recordings import RecordingUploader
 from .restore import TIERS
 from .sort import DEFAULT_PATTERNS, GRACE
@@ -100,6 +101,7 @@ class Offsite:
         )
         self._upkeep = Upkeep(self._bucket, store, self._uploader.usable)
         self._manifests = ManifestWriter(self._bucket, store, time_zone)
+        self.reader = CaptureReader(self._bucket)
         self._manifest_keeper = ManifestKeeper(self._manifests, self._uploader.usable)
 
     @property

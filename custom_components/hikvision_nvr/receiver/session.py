@@ -104,7 +104,7 @@ class Session:
 
     def start_transfer(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a transfer beside the control connection."""
-        self.transfer = asyncio.create_task(work)
+        self.transfer = asyncio.Task(work, eager_start=True)
 
     async def transfer_done(self) -> None:
         """Wait until no transfer runs."""

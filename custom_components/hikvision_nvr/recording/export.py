@@ -1,10 +1,5 @@
 """Exports: footage of some time as one MP4 file that any player opens."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
-import logging
-import os
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,21 +7,9 @@ from ..errors import FootageNotFoundError, StorageError
 from ..model import Capture, CaptureKind, Sighting
 from ..store import Store
 from ..store.file_threads import FileThreads
-from ..store.mp4 import (
-    AUDIO_TRACK,
-    TIMESCALE,
-    VIDEO_TRACK,
-    DamagedError,
-    Fragment,
-    read_samples,
-    sample_entries,
-)
 from ..store.rows import from_us
-from ..store.segment import Segment
-from .flat_mp4 import Track, head
-from .playlist import GAP_US, Footage, chosen
-
-_LOGGER = logging.getLogger(__name__)
+from .film import Film, plan_films
+from .flat_mp4 import head
 
 KIND_EXPORT = "export"
 
@@ -50,28 +33,6 @@ class ExportRun(Protocol):
 
     async def save(self, **values: Any) -> None:
         """Remember something over a restart."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Range:
-    """Bytes of a segment's file."""
-
-    path: Path
-    offset: int
-    size: int
-
-
-@dataclass(slots=True)
-class _Film:
-    """One file to be: footage without a change of its codecs."""
-
-    video: Track
-    audio: Track | None
-    start_us: int
-    end_us: int
-    ranges: list[_Range] = field(default_factory=list)
-    size: int = 0
-    gaps: int = 0
 
 
 class Exporter:
@@ -101,8 +62,9 @@ class Exporter:
             await run.save(hold=await segments.hold(camera, start, end))
         try:
             footage = await self._store.recordings.footage(camera, start, end)
+            path = self._store.recordings.path
             films = await self._threads.run(
-                lambda: list(self._plan(footage, start, end))
+                lambda: list(plan_films(path, footage, start, end))
             )
             if not films:
                 raise FootageNotFoundError(
@@ -130,37 +92,8 @@ class Exporter:
             ]
         }
 
-    def _plan(
-        self, footage: list[Footage], start: datetime, end: datetime
-    ) -> Iterator[_Film]:
-        film: _Film | None = None
-        for segment, fragments in footage:
-            path = self._store.recordings.path(segment)
-            wanted = chosen(segment, fragments, start, end)
-            pieces = fragments[wanted.start : wanted.stop]
-            if not pieces:
-                continue
-            try:
-                descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-                try:
-                    init = os.pread(descriptor, segment.init_size, 0)
-                    entries = sample_entries(init)
-                    if film is None or not _continues(film, entries):
-                        if film is not None:
-                            yield film
-                        film = _new_film(segment, entries, pieces[0])
-                    elif segment.info.start_us - film.end_us > GAP_US:
-                        film.gaps += 1
-                    _add(film, segment, path, descriptor, pieces)
-                finally:
-                    os.close(descriptor)
-            except (OSError, DamagedError) as err:
-                _LOGGER.warning("%s is left out of the export: %s", path, err)
-        if film is not None and film.ranges:
-            yield film
-
     async def _make(
-        self, run: ExportRun, film: _Film, camera: str, *, upload: bool
+        self, run: ExportRun, film: Film, camera: str, *, upload: bool
     ) -> Capture:
         start = from_us(film.start_us)
         incoming = self._store.receive()
@@ -208,54 +141,6 @@ class Exporter:
             return await self._threads.run(work)
         except OSError as err:
             raise StorageError(f"{path} cannot be read: {err}") from err
-
-
-def _continues(film: _Film, entries: dict[int, bytes]) -> bool:
-    """Tell whether a segment can follow in the same file."""
-    audio = None if film.audio is None else film.audio.entry
-    return (film.video.entry, audio) == (
-        entries.get(VIDEO_TRACK),
-        entries.get(AUDIO_TRACK),
-    )
-
-
-def _new_film(segment: Segment, entries: dict[int, bytes], first: Fragment) -> _Film:
-    audio = entries.get(AUDIO_TRACK)
-    return _Film(
-        Track(entries[VIDEO_TRACK], TIMESCALE),
-        # A sample entry of audio has its rate as a 16.16 number at the end.
-        None if audio is None else Track(audio, int.from_bytes(audio[32:34])),
-        segment.info.start_us + first.start * 1_000_000 // TIMESCALE,
-        segment.end_us,
-    )
-
-
-def _add(
-    film: _Film,
-    segment: Segment,
-    path: Path,
-    descriptor: int,
-    pieces: list[Fragment],
-) -> None:
-    """Add the frames of a segment to the file to be."""
-    begun, base = film.video.ticks, pieces[0].start
-    for piece in pieces:
-        video = read_samples(descriptor, piece.offset, VIDEO_TRACK)
-        if not video:
-            raise DamagedError("A fragment has no picture")
-        size = sum(sample.size for sample in video)
-        film.video.add(video, begun + video[0].start - base, film.size)
-        if film.audio is not None:
-            audio = read_samples(descriptor, piece.offset, AUDIO_TRACK)
-            if audio:
-                rate = film.audio.timescale
-                start = audio[0].start + (begun - base) * rate // TIMESCALE
-                film.audio.add(audio, start, film.size + size)
-                size += sum(sample.size for sample in audio)
-        film.ranges.append(_Range(path, video[0].offset, size))
-        film.size += size
-    length = film.video.ticks - begun
-    film.end_us = segment.info.start_us + (base + length) * 1_000_000 // TIMESCALE
 
 
 def _stamp(us: int) -> str:

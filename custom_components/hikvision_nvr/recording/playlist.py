@@ -1,7 +1,8 @@
 """HLS playlists (RFC 8216) over segments as they are on the disk, by byte range."""
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from math import ceil
 
 from ..store.mp4 import TIMESCALE, Fragment
@@ -15,6 +16,15 @@ GAP_US = 500_000
 """Between two segments; less is only the drift of clocks."""
 
 type Footage = tuple[Segment, list[Fragment]]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Which time a part of a playlist shows; ``offset`` is its place in it (seconds)."""
+
+    start: datetime
+    end: datetime
+    offset: float
 
 
 def stretches(footage: Iterable[Footage]) -> list[list[Footage]]:
@@ -71,6 +81,28 @@ def media_playlist(
         "#EXT-X-PLAYLIST-TYPE:VOD",
     ]
     return "\n".join([*head, *lines, "#EXT-X-ENDLIST", ""])
+
+
+def pieces(footage: Iterable[Footage], start: datetime, end: datetime) -> list[Piece]:
+    """Return which time is where in the playlist of the same footage and times."""
+    found: list[Piece] = []
+    offset = 0
+    for segment, fragments in footage:
+        wanted = chosen(segment, fragments, start, end)
+        if not wanted:
+            continue
+        begin, until = fragments[wanted.start].start, segment.ticks
+        if wanted.stop < len(fragments):
+            until = fragments[wanted.stop].start
+        found.append(
+            Piece(
+                segment.start + timedelta(seconds=begin / TIMESCALE),
+                segment.start + timedelta(seconds=until / TIMESCALE),
+                offset / TIMESCALE,
+            )
+        )
+        offset += until - begin
+    return found
 
 
 def master_playlist(codecs: Iterable[str], url: str) -> str:

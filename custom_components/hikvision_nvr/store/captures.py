@@ -1,12 +1,62 @@
 """What the catalogue knows of stored captures."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
 import sqlite3
 
-from ..model import Capture, CaptureKind
+from ..model import Capture, CaptureKind, DetectionType
 from .catalogue import Catalogue
 from .rows import from_us, to_capture, to_us
+
+_HOUR_US = 3_600_000_000
+_SOMEWHERE = "(local = 1 OR object_key IS NOT NULL OR archive_key IS NOT NULL)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayFilter:
+    """Which captures of a day are wanted; only those on the disk unless told otherwise.
+
+    With ``somewhere`` also those that only the bucket has, with ``archived`` those that
+    are in an archive and nowhere else. ``start`` and ``end`` are times of events.
+    ``typed`` says that there must be the type ``type``: None are scheduled pictures.
+    """
+
+    somewhere: bool = False
+    archived: bool = False
+    start: datetime | None = None
+    end: datetime | None = None
+    typed: bool = False
+    type: DetectionType | None = None
+
+    @property
+    def condition(self) -> str:
+        """The condition in SQL, with a mark for each of ``values``."""
+        parts = [_SOMEWHERE if self.somewhere else "local = 1"]
+        if self.archived:
+            parts = ["local = 0 AND archive_key IS NOT NULL"]
+        if self.start is not None:
+            parts.append("event_us >= ?")
+        if self.end is not None:
+            parts.append("event_us < ?")
+        if self.typed:
+            parts.append("type IS ?")
+        return " AND ".join(parts)
+
+    @property
+    def values(self) -> tuple[str | int | None, ...]:
+        """The values of ``condition``."""
+        times = tuple(to_us(one) for one in (self.start, self.end) if one is not None)
+        return (*times, *((self.type,) if self.typed else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedDay:
+    """A day with archives: their bytes together, and the storage class of the last."""
+
+    day: date
+    size: int
+    storage_class: str
 
 
 class CaptureCatalogue:
@@ -20,6 +70,20 @@ class CaptureCatalogue:
         """Return one capture, or None."""
         rows = await self._select("id = ?", (capture_id,))
         return rows[0] if rows else None
+
+    async def get_many(self, capture_ids: Collection[str]) -> dict[str, Capture]:
+        """Return those captures that are known, by their ids."""
+
+        def work(connection: sqlite3.Connection) -> dict[str, Capture]:
+            found = (
+                connection.execute(
+                    "SELECT * FROM captures WHERE id = ?", (capture_id,)
+                ).fetchone()
+                for capture_id in capture_ids
+            )
+            return {row["id"]: to_capture(row) for row in found if row is not None}
+
+        return await self._catalogue.read(work)
 
     async def at(self, camera: str, day: date, name: str) -> Capture | None:
         """Return the capture with this path, or None."""
@@ -52,15 +116,22 @@ class CaptureCatalogue:
         )
         return rows[0] if rows else None
 
-    async def days(self, camera: str) -> list[tuple[date, int]]:
-        """Return the camera's days and how many captures each has, newest first."""
+    async def days(
+        self, camera: str, *, everywhere: bool = False
+    ) -> list[tuple[date, int]]:
+        """Return the camera's days and how many captures each has, newest first.
+
+        Those on the disk, or with ``everywhere`` also those that only the bucket has:
+        then the count is the larger of both, for most are in both places.
+        """
+        count = "max(local, offsite)" if everywhere else "local"
 
         def work(connection: sqlite3.Connection) -> list[tuple[date, int]]:
             return [
-                (date.fromisoformat(day), count)
-                for day, count in connection.execute(
-                    "SELECT day, local FROM days WHERE camera = ? AND local > 0"
-                    " ORDER BY day DESC",
+                (date.fromisoformat(day), number)
+                for day, number in connection.execute(
+                    f"SELECT day, {count} FROM days"
+                    f" WHERE camera = ? AND {count} > 0 ORDER BY day DESC",
                     (camera,),
                 )
             ]
@@ -68,14 +139,62 @@ class CaptureCatalogue:
         return await self._catalogue.read(work)
 
     async def on_day(
-        self, camera: str, day: date, *, limit: int = 200, offset: int = 0
+        self,
+        camera: str,
+        day: date,
+        wanted: DayFilter = DayFilter(),
+        *,
+        limit: int = 200,
+        offset: int = 0,
+        oldest_first: bool = False,
     ) -> list[Capture]:
-        """Return the captures of a day, newest first."""
+        """Return those captures of a day that are wanted, newest first or oldest."""
+        order = "ASC" if oldest_first else "DESC"
         return await self._select(
-            "camera = ? AND day = ? AND local = 1"
-            " ORDER BY event_us DESC, name DESC LIMIT ? OFFSET ?",
-            (camera, day.isoformat(), limit, offset),
+            f"camera = ? AND day = ? AND {wanted.condition}"
+            f" ORDER BY event_us {order}, name {order} LIMIT ? OFFSET ?",
+            (camera, day.isoformat(), *wanted.values, limit, offset),
         )
+
+    async def parts_of_day(
+        self, camera: str, day: date, midnight: datetime, wanted: DayFilter
+    ) -> list[tuple[int, DetectionType | None, int]]:
+        """Return how many captures there are of each hour and type of a day.
+
+        Hours are counted from midnight on.
+        """
+        midnight_us = to_us(midnight)
+
+        def work(
+            connection: sqlite3.Connection,
+        ) -> list[tuple[int, DetectionType | None, int]]:
+            return [
+                (max(0, hour), None if kind is None else DetectionType(kind), count)
+                for hour, kind, count in connection.execute(
+                    f"SELECT (event_us - ?) / {_HOUR_US} AS hour, type, count(*)"
+                    f" FROM captures WHERE camera = ? AND day = ?"
+                    f" AND {wanted.condition} GROUP BY hour, type",
+                    (midnight_us, camera, day.isoformat(), *wanted.values),
+                )
+            ]
+
+        return await self._catalogue.read(work)
+
+    async def archived_days(self, camera: str) -> list[ArchivedDay]:
+        """Return the days of which there are archives, newest first."""
+
+        def work(connection: sqlite3.Connection) -> list[ArchivedDay]:
+            return [
+                ArchivedDay(date.fromisoformat(day), size, storage_class)
+                for day, size, storage_class, _ in connection.execute(
+                    # Of several parts the last one tells the class.
+                    "SELECT day, sum(size), storage_class, max(key) FROM archives"
+                    " WHERE camera = ? GROUP BY day ORDER BY day DESC",
+                    (camera,),
+                )
+            ]
+
+        return await self._catalogue.read(work)
 
     async def local_days(
         self, before: date, camera: str | None = None
@@ -279,7 +398,9 @@ class CaptureCatalogue:
 
         await self._catalogue.write(work)
 
-    async def _select(self, where: str, values: tuple[str | int, ...]) -> list[Capture]:
+    async def _select(
+        self, where: str, values: tuple[str | int | None, ...]
+    ) -> list[Capture]:
         def work(connection: sqlite3.Connection) -> list[Capture]:
             rows = connection.execute(f"SELECT * FROM captures WHERE {where}", values)
             return [to_capture(row) for row in rows]

@@ -38,4 +38,5 @@ def describe_capture(
         complete=content.complete,
         width=content.width,
         height=content.height,
+        plate=sighting.plate,
     )

@@ -5,8 +5,11 @@ def recordings_sql() -> str:
     """Return the statements that make the tables.
 
     A segment's file is named by its camera, start, run and sequence. ``recorded`` has
-    the totals, which triggers keep: summing millions of rows takes seconds. A gap is
-    ``filled`` when its footage was fetched from elsewhere.
+    the totals, which triggers keep: summing millions of rows takes seconds;
+    ``recorded_quarters`` has them for each quarter of an hour, because days begin at a
+    quarter in every time zone. A gap is ``filled`` when its footage was fetched from
+    elsewhere. A detection's ``capture_id`` is its best picture, the one with the lowest
+    ``picture_rank``.
     """
     return """
     CREATE TABLE segments (
@@ -54,6 +57,29 @@ def recordings_sql() -> str:
     CREATE TRIGGER segments_removed AFTER DELETE ON segments BEGIN
         UPDATE recorded SET bytes = bytes - old.bytes,
             us = us - (old.end_us - old.start_us) WHERE camera = old.camera;
+    END;
+
+    CREATE TABLE recorded_quarters (
+        camera TEXT NOT NULL,
+        quarter INTEGER NOT NULL,
+        us INTEGER NOT NULL,
+        PRIMARY KEY (camera, quarter)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER quarter_gains AFTER INSERT ON segments BEGIN
+        INSERT INTO recorded_quarters VALUES
+            (new.camera, new.start_us / 900000000, new.end_us - new.start_us)
+            ON CONFLICT DO UPDATE SET us = us + excluded.us;
+    END;
+    CREATE TRIGGER quarter_changes AFTER UPDATE OF end_us ON segments BEGIN
+        UPDATE recorded_quarters SET us = us + new.end_us - old.end_us
+            WHERE camera = new.camera AND quarter = new.start_us / 900000000;
+    END;
+    CREATE TRIGGER quarter_loses AFTER DELETE ON segments BEGIN
+        UPDATE recorded_quarters SET us = us - (old.end_us - old.start_us)
+            WHERE camera = old.camera AND quarter = old.start_us / 900000000;
+        DELETE FROM recorded_quarters
+            WHERE camera = old.camera AND quarter = old.start_us / 900000000
+            AND us = 0;
     END;
 
     CREATE TABLE offsite_recordings (
@@ -110,9 +136,16 @@ def recordings_sql() -> str:
         id TEXT PRIMARY KEY,
         camera TEXT NOT NULL,
         type TEXT NOT NULL,
-        event_us INTEGER NOT NULL
+        event_us INTEGER NOT NULL,
+        plate TEXT,
+        region TEXT,
+        capture_id TEXT,
+        picture_rank INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX detections_newest ON detections (camera, event_us);
+    CREATE INDEX detections_by_type ON detections (camera, type, event_us);
+    CREATE INDEX detections_plates ON detections (camera, event_us, id, plate)
+        WHERE plate IS NOT NULL;
 
     CREATE TABLE paused_recordings (camera TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
     """

@@ -63,6 +63,7 @@ def _values(capture: Capture) -> dict[str, str | int | None]:
         "complete": capture.complete,
         "width": capture.width,
         "height": capture.height,
+        "plate": capture.plate,
         "object_key": capture.object_key,
         "uploaded_us": None if capture.uploaded is None else to_us(capture.uploaded),
     }
@@ -92,6 +93,7 @@ def to_capture(row: sqlite3.Row) -> Capture:
         uploaded=_from_us_or_none(row["uploaded_us"]),
         archive_key=row["archive_key"],
         local=bool(row["local"]),
+        plate=row["plate"],
     )
 
 

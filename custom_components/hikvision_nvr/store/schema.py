@@ -6,7 +6,7 @@ A row in ``uploads`` is a capture that is not offsite yet; it goes when S3 has i
 
 import sqlite3
 
-from ..errors import CatalogueError
+from ..errors import CatalogueNewerError
 from .bucket_totals import bucket_totals_sql
 from .day_totals import day_totals_sql
 from .recording_tables import recordings_sql
@@ -34,6 +34,7 @@ _VERSIONS = (
         complete INTEGER,
         width INTEGER,
         height INTEGER,
+        plate TEXT,
         object_key TEXT,
         uploaded_us INTEGER,
         archive_key TEXT,
@@ -50,8 +51,7 @@ _VERSIONS = (
     CREATE INDEX captures_uploaded ON captures (uploaded_us)
         WHERE uploaded_us IS NOT NULL;
     CREATE INDEX captures_local ON captures (arrived_us) WHERE local = 1;
-    CREATE INDEX captures_of_day ON captures (camera, day, event_us, name)
-        WHERE local = 1;
+    CREATE INDEX captures_of_day ON captures (camera, day, event_us, name);
     CREATE INDEX captures_not_offsite ON captures (arrived_us)
         WHERE uploaded_us IS NULL;
     CREATE INDEX captures_unlisted ON captures (day, camera, uploaded_us)
@@ -130,13 +130,15 @@ _VERSIONS = (
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the catalogue to the newest version, each step in one transaction.
 
-    Raises CatalogueError when it was written by a newer release.
+    Raises CatalogueNewerError, before anything is changed, when it was written by a
+    newer release.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(_VERSIONS):
-        raise CatalogueError(
+        raise CatalogueNewerError(
             f"The catalogue has version {version}, this release knows {len(_VERSIONS)}",
             version=str(version),
+            known=str(len(_VERSIONS)),
         )
     for number, script in enumerate(_VERSIONS[version:], start=version + 1):
         connection.executescript(

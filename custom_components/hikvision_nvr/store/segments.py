@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 import sqlite3
 import uuid
 
-from ..model import DetectionType, GapReason
+from ..model import CaptureKind, DetectionType, GapReason
 from .catalogue import Catalogue
 from .mp4 import TIMESCALE, Fragment
 from .rows import from_us, to_us
@@ -16,6 +16,7 @@ AFTER_DETECTION_US = 30_000_000
 """Footage from so long before a detection until so long after belongs to it."""
 SHORTEST_GAP_US = 2_000_000
 """Less between two segments is no gap that is worth telling."""
+_NO_PICTURE = 9
 LONGEST_SEGMENT_US = 600_000_000
 """No segment is longer, which bounds where one that reaches into a time begins."""
 
@@ -344,12 +345,37 @@ def insert_detection(
     camera: str,
     detection_type: DetectionType,
     event_time: datetime,
+    *,
+    plate: str | None = None,
+    region: str | None = None,
+    capture: tuple[str, int] | None = None,
 ) -> None:
-    """Note a detection, and which footage belongs to it. Once is enough."""
+    """Note a detection, what is new about it, and which footage belongs to it.
+
+    ``capture`` is the id of one of its captures and its ``picture_rank``.
+    """
     event_us = to_us(event_time)
+    capture_id, rank = capture or (None, _NO_PICTURE)
     connection.execute(
-        "INSERT OR IGNORE INTO detections VALUES (?, ?, ?, ?)",
-        (detection_id, camera, detection_type.value, event_us),
+        "INSERT INTO detections VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET plate = coalesce(plate, excluded.plate),"
+        " region = coalesce(region, excluded.region),"
+        " capture_id = iif(excluded.picture_rank < picture_rank,"
+        " excluded.capture_id, capture_id),"
+        " picture_rank = min(picture_rank, excluded.picture_rank)"
+        " WHERE excluded.picture_rank < picture_rank"
+        " OR (plate IS NULL AND excluded.plate IS NOT NULL)"
+        " OR (region IS NULL AND excluded.region IS NOT NULL)",
+        (
+            detection_id,
+            camera,
+            detection_type.value,
+            event_us,
+            plate,
+            region,
+            capture_id,
+            rank,
+        ),
     )
     connection.execute(
         "UPDATE segments SET detected = 1 WHERE camera = ? AND detected = 0"
@@ -361,6 +387,13 @@ def insert_detection(
             event_us - BEFORE_DETECTION_US,
         ),
     )
+
+
+def picture_rank(kind: CaptureKind, complete: bool | None) -> int:
+    """Return how well a capture shows a detection; the lowest is shown."""
+    if kind is CaptureKind.SNAPSHOT:
+        return 0 if complete is not False else 2
+    return 1 if kind is CaptureKind.CLIP else 3
 
 
 def to_segment(row: sqlite3.Row) -> Segment:

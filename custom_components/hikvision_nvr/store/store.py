@@ -1,5 +1,6 @@
 """The store as the other rooms use it."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time as dt_time, timedelta, tzinfo
@@ -11,13 +12,20 @@ import time
 import uuid
 
 from ..errors import StorageError
-from ..model import Camera, Capture, Describe, RetentionSettings, Sighting
+from ..model import (
+    Camera,
+    Capture,
+    Describe,
+    Detection,
+    RetentionSettings,
+    Sighting,
+)
 from .bucket_catalogue import BucketCatalogue
 from .captures import CaptureCatalogue
 from .catalogue import Catalogue
 from .describe import describe_capture
 from .file_threads import FileThreads
-from .incoming import IncomingFile, Placement, storage_error
+from .incoming import IncomingFile, PlacedFile, Placement, storage_error
 from .jobs import JobTable
 from .manifests import ManifestCatalogue
 from .names import is_temporary_name
@@ -27,7 +35,8 @@ from .recovery import UnknownFile, find_unknown_files, read_unknown_file
 from .retention import Retention
 from .root import StorageRoot
 from .rows import delete_capture, insert_capture, update_capture
-from .segments import insert_detection
+from .segments import insert_detection, picture_rank
+from .timeline import Timeline
 from .upload_meter import UploadMeter
 from .uploads import UploadQueue, insert_upload
 
@@ -74,6 +83,7 @@ class Store:
         self._unknown: list[UnknownFile] = []
         self._on_change: Callable[[], None] | None = None
         self.captures = CaptureCatalogue(self._catalogue)
+        self.timeline = Timeline(self._catalogue)
         self.bucket = BucketCatalogue(self._catalogue)
         self.jobs = JobTable(self._catalogue)
         self.manifests = ManifestCatalogue(self._catalogue)
@@ -177,33 +187,82 @@ class Store:
 
         The same bytes under the same name are kept once: a camera that did not hear
         our answer sends them again. With ``held`` the upload to S3 waits some minutes
-        for ``rename``, without ``upload`` there is none. Raises StorageError when the upload cannot be kept, and
-        nothing of it is left then.
+        for ``rename``, without ``upload`` there is none. Raises StorageError when the
+        upload cannot be kept, and nothing of it is left then.
         """
         day = self._day(sighting)
-        placed = await incoming.place(camera, day, name)
-        capture = describe_capture(
-            incoming.id,
-            camera=camera,
-            day=day,
-            name=placed.name,
-            size=placed.size,
-            sha256=placed.sha256,
-            sighting=sighting,
-            content=placed.content,
-            arrived=arrived,
-            detection_id=detection_id,
-        )
-        if placed.again:
-            known = await self.captures.at(camera, day, placed.name)
-            if known is not None:
-                return known
+        insert = partial(self._insert, held=held, upload=upload)
+
+        def describe(placed: PlacedFile) -> Capture:
+            return describe_capture(
+                incoming.id,
+                camera=camera,
+                day=day,
+                name=placed.name,
+                size=placed.size,
+                sha256=placed.sha256,
+                sighting=sighting,
+                content=placed.content,
+                arrived=arrived,
+                detection_id=detection_id,
+            )
+
+        described: list[Capture] = []
+
+        def add(placed: PlacedFile, kept: asyncio.Future[PlacedFile]) -> bool:
+            """Give the row to the catalogue, in the thread that has placed the file."""
+            if placed.again:
+                return False
+            capture = describe(placed)
+            described.append(capture)
+
+            def work(connection: sqlite3.Connection) -> PlacedFile:
+                insert(capture, connection)
+                return placed
+
+            self._catalogue.write_for(kept, work)
+            return True
+
         try:
-            return await self._add(capture, name, held=held, upload=upload)
+            placed = await incoming.place(camera, day, name, add)
+            if placed.again:
+                known = await self.captures.at(camera, day, placed.name)
+                if known is not None:
+                    return known
+                return await self._add(describe(placed), name, insert, held=held)
+            (capture,) = described
+            self._added(capture, held=held)
+        except sqlite3.IntegrityError:
+            # The name was used before by a file that is no longer on the disk.
+            try:
+                return await self._add(described[0], name, insert, held=held)
+            except StorageError:
+                await self._unplace(described)
+                raise
         except StorageError:
-            if not placed.again:
-                await self._run(lambda: self.path(capture).unlink(missing_ok=True))
+            await self._unplace(described)
             raise
+        return capture
+
+    async def _unplace(self, captures: Sequence[Capture]) -> None:
+        """Delete the files of captures that the catalogue could not take."""
+        for capture in captures:
+            path = self.path(capture)
+            await self._run(partial(path.unlink, missing_ok=True))
+
+    async def note_detection(self, camera: str, detection: Detection) -> None:
+        """Note what a camera's device tells, which no file may. Raises CatalogueError."""
+        await self._catalogue.write(
+            lambda connection: insert_detection(
+                connection,
+                detection.id,
+                camera,
+                detection.type,
+                detection.event_time,
+                plate=detection.plate,
+                region=detection.region,
+            )
+        )
 
     async def rename(
         self,
@@ -223,6 +282,7 @@ class Store:
             channel=sighting.channel,
             event_time=sighting.event_time,
             name_time=sighting.name_time,
+            plate=sighting.plate,
             detection_id=detection_id,
             object_key=None,
             uploaded=None,
@@ -409,7 +469,9 @@ class Store:
                 capture = replace(capture, id=known.id, arrived=known.arrived)
                 await self._catalogue.write(partial(self._update, capture))
                 return
-        await self._add(capture, capture.name)
+        await self._add(
+            capture, capture.name, partial(self._insert, held=False, upload=True)
+        )
 
     async def _find_unknown(self) -> list[UnknownFile]:
         recovered = await self._meta("recovered")
@@ -422,18 +484,25 @@ class Store:
         )
 
     async def _add(
-        self, capture: Capture, wanted: str, *, held: bool = False, upload: bool = True
+        self,
+        capture: Capture,
+        wanted: str,
+        insert: Callable[[Capture, sqlite3.Connection], None],
+        *,
+        held: bool = False,
     ) -> Capture:
-        added = await self._write_named(
-            capture, wanted, partial(self._insert, held=held, upload=upload)
-        )
+        added = await self._write_named(capture, wanted, insert)
         if added.id == capture.id:
-            self._used += capture.size
-            self._count_arrival()
-            if self._offsite and not held:
-                self.uploads.enqueued()
-            self.changed()
+            self._added(added, held=held)
         return added
+
+    def _added(self, capture: Capture, *, held: bool) -> None:
+        """Count a capture that the catalogue knows from now on."""
+        self._used += capture.size
+        self._count_arrival()
+        if self._offsite and not held:
+            self.uploads.enqueued()
+        self.changed()
 
     async def _write_named(
         self,
@@ -529,6 +598,8 @@ def _note_detection(connection: sqlite3.Connection, capture: Capture) -> None:
             capture.camera,
             capture.type,
             capture.event_time,
+            plate=capture.plate,
+            capture=(capture.id, picture_rank(capture.kind, capture.complete)),
         )
 
 
