@@ -10,8 +10,9 @@ from .demo import Demo
 from .home_assistant import HomeAssistant
 from .uploads import Uploader
 
-# The browser comes first, to find a tidy dashboard; the end comes last.
-ORDER = {"test_browser": -1, "test_lifecycle": 1}
+# The browser comes first, to find a tidy dashboard; the end comes last, and then what
+# has a Home Assistant of its own.
+ORDER = {"test_browser": -1, "test_lifecycle": 1, "test_install": 2}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

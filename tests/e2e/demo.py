@@ -21,6 +21,7 @@ class Demo:
     """A demo that keeps its state in a folder of its own."""
 
     state: Path
+    options: tuple[str | Path, ...] = ()
     output: list[str] = field(default_factory=list)
     _process: subprocess.Popen[str] | None = None
 
@@ -32,6 +33,7 @@ class Demo:
             [
                 *(ROOT / "scripts" / "demo", "--headless", "--quiet"),
                 *("--state", self.state, "--http-port", "0", "--ftp-port", "0"),
+                *self.options,
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

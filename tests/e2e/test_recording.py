@@ -39,7 +39,7 @@ def _children(home_assistant: HomeAssistant, media_id: str) -> list[dict[str, An
 def _footage(home_assistant: HomeAssistant, camera: str) -> list[dict[str, Any]]:
     """Return what the media browser has of a camera's recordings today."""
     place = "media-source://hikvision_nvr"
-    for name in ("Recorder", camera, "", "Recordings"):
+    for name in ("Recorder", camera, "Recordings", ""):
         children = _children(home_assistant, place)
         place = next(
             child["media_content_id"]

@@ -107,6 +107,7 @@ class Demo:
                     self._layout,
                     self._plan,
                     self._options.root / "custom_components" / integration.DOMAIN,
+                    self._options.package,
                 )
                 self._cameras = await asyncio.to_thread(
                     DemoCameras, self._plan, self._layout, time_zone

@@ -98,7 +98,9 @@ def _write_http(layout: Layout, plan: Plan) -> None:
     _store(layout, "http", (2, 2), data)
 
 
-def write_configuration(layout: Layout, plan: Plan, integration: Path) -> str:
+def write_configuration(
+    layout: Layout, plan: Plan, integration: Path, package: Path | None
+) -> str:
     """Write what Home Assistant reads at start; returns the time zone."""
     time_zone = local_time_zone()
     (layout.config / "configuration.yaml").write_text(
@@ -115,16 +117,19 @@ def write_configuration(layout: Layout, plan: Plan, integration: Path) -> str:
         # weather and radio stations, which is traffic that a demo has no use for.
         done = ["core_config", "analytics", "integration"]
         _store(layout, "onboarding", (4, 1), {"done": done})
-    _link_integration(layout.config / "custom_components", integration)
+    _install(layout.config / "custom_components", integration, package)
     return time_zone
 
 
-def _link_integration(folder: Path, integration: Path) -> None:
-    """Let Home Assistant load the integration from the repository itself."""
+def _install(folder: Path, integration: Path, package: Path | None) -> None:
+    """Let Home Assistant load the repository itself, or what a release is made of."""
     folder.mkdir(exist_ok=True)
-    link = folder / integration.name
-    if link.is_symlink() or not link.exists():
-        link.unlink(missing_ok=True)
+    place = folder / integration.name
+    if place.is_symlink() or not place.exists():
+        place.unlink(missing_ok=True)
     else:
-        shutil.rmtree(link)
-    link.symlink_to(integration, target_is_directory=True)
+        shutil.rmtree(place)
+    if package is None:
+        place.symlink_to(integration, target_is_directory=True)
+    else:
+        shutil.unpack_archive(package, place, "zip")

@@ -8,10 +8,15 @@ from .plan import Plan
 
 URL_PATH = "hikvision-nvr"
 TITLE = "Recorder"
+READY_URL_PATH = "hikvision-nvr-cameras"
+READY_TITLE = "Cameras"
 
 type Card = dict[str, Any]
 
 TRY = """\
+**[Cameras](/hikvision-nvr-cameras)**: the dashboard that comes with the integration, \
+with each camera's timeline.
+
 **[Media browser](/media-browser/browser)**: every stored picture, by camera and day.
 
 **[Actions](/config/developer-tools/action)**: try `hikvision_nvr.list_cameras`, \
@@ -24,29 +29,42 @@ cameras, and where more cameras are added.
 
 
 async def provision(api: Api, plan: Plan, *, live: bool) -> str:
-    """Save the dashboard and make it the one that opens first; returns its path."""
+    """Save the dashboards and make one the one that opens first; returns its path."""
     found = await entities(api, len(plan.cameras))
+    devices = await api.command("config/device_registry/list")
+    names = {
+        device["id"]: device["name_by_user"] or device["name"] for device in devices
+    }
+    view = _view(found, names, live=live)
+    timelines = [
+        _timeline_view(entity["entity_id"], names[entity["device_id"]])
+        for entity in found
+        if entity["entity_id"].startswith("camera.")
+        and entity["unique_id"].endswith(_MAIN["camera"])
+    ]
+    await _save(api, URL_PATH, TITLE, {"views": [view, *timelines]})
+    ready = {"strategy": {"type": "custom:hikvision-nvr"}}
+    await _save(api, READY_URL_PATH, READY_TITLE, ready)
+    await api.command(
+        "frontend/set_system_data", key="core", value={"default_panel": URL_PATH}
+    )
+    return f"/{URL_PATH}"
+
+
+async def _save(api: Api, url_path: str, title: str, config: dict[str, Any]) -> None:
+    """Save a dashboard, which is made if it is not there."""
     dashboards = await api.command("lovelace/dashboards/list")
-    if URL_PATH not in [dashboard["url_path"] for dashboard in dashboards]:
+    if url_path not in [dashboard["url_path"] for dashboard in dashboards]:
         await api.command(
             "lovelace/dashboards/create",
-            url_path=URL_PATH,
-            title=TITLE,
+            url_path=url_path,
+            title=title,
             icon="mdi:cctv",
             mode="storage",
             show_in_sidebar=True,
             require_admin=False,
         )
-    devices = await api.command("config/device_registry/list")
-    names = {
-        device["id"]: device["name_by_user"] or device["name"] for device in devices
-    }
-    config = {"views": [_view(found, names, live=live)]}
-    await api.command("lovelace/config/save", url_path=URL_PATH, config=config)
-    await api.command(
-        "frontend/set_system_data", key="core", value={"default_panel": URL_PATH}
-    )
-    return f"/{URL_PATH}"
+    await api.command("lovelace/config/save", url_path=url_path, config=config)
 
 
 _MAIN = {"binary_sensor": "_motion", "camera": "_camera", "image": "_last_snapshot"}
@@ -80,6 +98,16 @@ def _view(found: list[dict[str, Any]], names: dict[str, str], *, live: bool) -> 
             _events_section([camera["event"] for camera in cameras.values()]),
             _try_section(),
         ],
+    }
+
+
+def _timeline_view(camera: str, name: str) -> Card:
+    """Give a camera's day the whole page."""
+    return {
+        "title": name,
+        "path": camera.partition(".")[2],
+        "type": "panel",
+        "cards": [{"type": "custom:hikvision-nvr-timeline-card", "entity": camera}],
     }
 
 

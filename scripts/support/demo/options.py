@@ -7,7 +7,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the user asked for. A port of None is the demo's choice, 0 any free one."""
+    """What the user asked for. A port of None is the demo's choice, 0 any free one.
+
+    ``package`` is the archive of a release to install, None for the repository itself.
+    """
 
     root: Path
     state: Path
@@ -15,6 +18,7 @@ class Options:
     quiet: bool
     http_port: int | None
     ftp_port: int | None
+    package: Path | None
 
 
 def _port(text: str) -> int:
@@ -57,6 +61,12 @@ def read_options(root: Path, arguments: list[str]) -> Options:
         type=_port,
         help="the receiver's port (default: 2121 or the next best; 0: any)",
     )
+    parser.add_argument(
+        "--package",
+        metavar="ZIP",
+        type=Path,
+        help="install what scripts/release has built, instead of this repository",
+    )
     found = parser.parse_args(arguments)
     return Options(
         root=root,
@@ -65,4 +75,5 @@ def read_options(root: Path, arguments: list[str]) -> Options:
         quiet=found.quiet,
         http_port=found.http_port,
         ftp_port=found.ftp_port,
+        package=found.package,
     )
