@@ -1,0 +1,370 @@
+"""The timeline card and the dashboard, as their owner sees and uses them."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+import re
+import time
+from typing import Any, Literal
+
+from playwright.sync_api import Locator, Page, expect
+import pytest
+
+from tests.recording.files import decode
+from tests.simulators.camera import LINE_CROSSING, MOTION
+
+from .card import (
+    SECOND,
+    open_card,
+    put,
+    screenshot,
+    serious_findings,
+    signed_in,
+    timeline,
+)
+from .conftest import CameraUnderTest
+from .demo import Demo
+from .home_assistant import HomeAssistant
+
+DASHBOARD = "card-test"
+READY = "card-ready"
+PLAYING = "video => video.currentTime > 0.3 && !video.paused && video.videoWidth > 0"
+
+
+@pytest.fixture(scope="module")
+def footage_since(demo: Demo) -> datetime:
+    """Record the front door for a while, and return since when."""
+    found = demo.endpoints["ha"]
+    home_assistant = HomeAssistant(found["url"], found["token"])
+    home_assistant.command(
+        "call_service",
+        domain="switch",
+        service="turn_on",
+        target={"entity_id": "switch.front_door_recording"},
+    )
+    since = datetime.now().astimezone()
+    patience = time.monotonic() + 90
+    while sum(end - start for start, end in _day(home_assistant)["coverage"]) < 15_000:
+        assert time.monotonic() < patience, "nothing is recorded"
+        time.sleep(1)
+    return since
+
+
+def _day(home_assistant: HomeAssistant) -> dict[str, Any]:
+    """Return what the card is told of the last hours."""
+    now = int(time.time() * 1000)
+    # The browser's driver has a loop in this thread, and this one wants its own.
+    with ThreadPoolExecutor(1) as thread:
+        day: dict[str, Any] = thread.submit(
+            home_assistant.command,
+            "hikvision_nvr/timeline",
+            camera="camera.front_door",
+            start=now - 12 * 3_600_000,
+            end=now + 60_000,
+            newest_first=True,
+        ).result()
+    return day
+
+
+def _see(
+    home_assistant: HomeAssistant,
+    camera: CameraUnderTest,
+    event: str,
+    seconds: float = 0,
+) -> datetime:
+    """Let a camera see something, some seconds ago by its own clock."""
+    uploader = camera.uploader
+    taken = datetime.now(uploader.time_zone) - timedelta(seconds=seconds)
+    picture = uploader.picture(event, taken)
+    with home_assistant.listen() as events:
+        uploader.by_ftplib(picture)
+        events.detection_of(picture.name)
+    return picture.taken
+
+
+def _plays(card: Locator) -> None:
+    video = card.locator("hikvision-nvr-player video")
+    video.page.wait_for_function(
+        PLAYING, arg=video.element_handle(), timeout=30 * SECOND
+    )
+
+
+def _position(card: Locator) -> float:
+    """Return where the playhead is, in seconds since 1970."""
+    track = card.locator("hikvision-nvr-strip .track")
+    return float(track.get_attribute("aria-valuenow") or 0)
+
+
+def test_a_day_is_watched_scrubbed_kept_and_downloaded(
+    demo: Demo,
+    home_assistant: HomeAssistant,
+    front_door: CameraUnderTest,
+    footage_since: datetime,
+    tmp_path: Path,
+) -> None:
+    """What happens appears at once; the past is found, played, kept and taken away."""
+    _see(home_assistant, front_door, "VEHICLE_DETECTION", 40 * 60)
+    _see(home_assistant, front_door, LINE_CROSSING, 25 * 60)
+    seen = _see(home_assistant, front_door, MOTION, 6)
+    put(
+        home_assistant,
+        DASHBOARD,
+        {
+            "views": [
+                {"type": "panel", "cards": [timeline(front_door.entities["camera"])]}
+            ]
+        },
+    )
+    with signed_in(home_assistant) as browser:
+        page = browser.page
+        card = open_card(page, home_assistant, DASHBOARD)
+        expect(card.locator(".pill.live")).to_be_visible()
+        if demo.endpoints["rtsp"]:
+            live = card.locator("hikvision-nvr-live video")
+            live.wait_for(state="attached", timeout=30 * SECOND)
+            page.wait_for_function(
+                "video => video.videoWidth > 0",
+                arg=live.element_handle(),
+                timeout=60 * SECOND,
+            )
+        screenshot(page, "card-live.png")
+
+        # Something happens: it is there without loading anything again.
+        chip = card.locator(".chip", has_text="Line crossing")
+        before = int(chip.locator("small").inner_text())
+        _see(home_assistant, front_door, LINE_CROSSING)
+        expect(chip.locator("small")).to_have_text(str(before + 1))
+
+        # Back to what was seen while it was recorded.
+        strip = card.locator("hikvision-nvr-strip")
+        motion = card.locator("hikvision-nvr-film button", has_text="Motion").last
+        motion.click()
+        _plays(card)
+        assert abs(_position(card) - seen.timestamp()) < 40
+        picture = motion.locator("img")
+        page.wait_for_function(
+            "image => image.naturalWidth > 0",
+            arg=picture.element_handle(),
+            timeout=20 * SECOND,
+        )
+        screenshot(page, "card-footage.png")
+
+        # Keep it, and let it go.
+        card.get_by_role("button", name="Keep", exact=True).click()
+        release = card.get_by_role("button", name="Release", exact=True)
+        expect(release).to_be_visible(timeout=20 * SECOND)
+        assert len(_day(home_assistant)["holds"]) == 1
+        screenshot(page, "card-kept.png")
+        release.click()
+        expect(card.get_by_role("button", name="Keep", exact=True)).to_be_visible()
+        assert _day(home_assistant)["holds"] == []
+
+        # Take it away.
+        with page.expect_download(timeout=60 * SECOND) as download:
+            card.locator(".picked .download").click()
+        film = tmp_path / download.value.suggested_filename
+        assert film.suffix == ".mp4"
+        download.value.save_as(film)
+        assert decode(film).seconds > 5
+
+        # By keyboard: pause, ten seconds back, an earlier event, its picture.
+        track = strip.locator(".track")
+        track.focus()
+        page.keyboard.press("Space")
+        expect(card.locator(".play")).to_have_attribute("aria-label", "Play")
+        at = _position(card)
+        page.keyboard.press("ArrowLeft")
+        expect.soft(card.locator(".pill")).not_to_have_text("Live")
+        page.wait_for_timeout(200)
+        assert _position(card) < at
+        for _ in range(20):
+            page.keyboard.press("p")
+            if card.locator(".picked", has_text="Vehicle").count():
+                break
+            page.wait_for_timeout(100)
+        image = card.locator(".stage .picture img")
+        page.wait_for_function(
+            "image => image.naturalWidth > 0",
+            arg=image.element_handle(timeout=20 * SECOND),
+            timeout=20 * SECOND,
+        )
+        expect(card.locator(".picked")).to_contain_text("Vehicle")
+        screenshot(page, "card-picture.png")
+
+        # A part of the day.
+        card.locator(".cut").click()
+        expect(card.locator(".selected")).to_contain_text(
+            re.compile(r"Chosen part: \d")
+        )
+        screenshot(page, "card-selection.png")
+        page.keyboard.press("Escape")
+        expect(card.locator(".selected")).to_have_count(0)
+
+        # Another day, and back.
+        card.locator(".day").click()
+        expect(card.get_by_role("grid", name="Choose a day")).to_be_visible()
+        screenshot(page, "card-calendar.png")
+        page.keyboard.press("Escape")
+        card.locator(".golive").click()
+        expect(card.locator(".pill.live")).to_be_visible()
+        assert serious_findings(page, "hikvision-nvr-timeline-card") == []
+        assert browser.complaints == []
+
+
+def test_a_page_that_is_put_back_goes_on_where_it_was(
+    home_assistant: HomeAssistant, front_door: CameraUnderTest, footage_since: datetime
+) -> None:
+    """Home Assistant takes pages away while their tab is hidden."""
+    put(
+        home_assistant,
+        DASHBOARD,
+        {"views": [{"cards": [timeline(front_door.entities["camera"])]}]},
+    )
+    with signed_in(home_assistant) as browser:
+        page = browser.page
+        card = open_card(page, home_assistant, DASHBOARD)
+        card.locator(".play").click()
+        video = card.locator("hikvision-nvr-player video")
+        page.wait_for_function(
+            "video => video.videoWidth > 0",
+            arg=video.element_handle(timeout=20 * SECOND),
+            timeout=30 * SECOND,
+        )
+        card.locator(".back").click()
+        # The live view was paused, so it still is.
+        card.locator(".play[aria-label=Play]").click()
+        _plays(card)
+        before = _position(card)
+        card.evaluate(
+            """async (card) => {
+                const place = card.parentNode;
+                card.remove();
+                await new Promise((resolve) => setTimeout(resolve, 500));
+                place.append(card);
+            }"""
+        )
+        _plays(card)
+        assert before - 1 <= _position(card) < before + 10
+        assert browser.complaints == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_ready_dashboard_on_any_screen(
+    home_assistant: HomeAssistant,
+    front_door: CameraUnderTest,
+    driveway: CameraUnderTest,
+    footage_since: datetime,
+    width: int,
+) -> None:
+    """Every camera is there, by day and by night; nothing is cut off or unreadable."""
+    put(home_assistant, READY, {"strategy": {"type": "custom:hikvision-nvr"}})
+    with signed_in(home_assistant, width=width) as browser:
+        page = browser.page
+        page.goto(f"{home_assistant.url}/{READY}")
+        for camera in (front_door, driveway):
+            heading = page.locator("hui-heading-card", has_text=camera.name)
+            expect(heading.first).to_be_visible(timeout=60 * SECOND)
+        backlog = page.locator("hui-tile-card", has_text="Upload backlog").first
+        expect(backlog).to_be_attached()
+        for look in _looks(page):
+            screenshot(page, f"dashboard-{width}-{look}.png")
+        card = open_card(page, home_assistant, f"{READY}/front-door")
+        card.locator("hikvision-nvr-film li").last.wait_for(timeout=20 * SECOND)
+        box = card.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        for look in _looks(page):
+            screenshot(page, f"card-{width}-{look}.png")
+            assert serious_findings(page, "hikvision-nvr-timeline-card") == [], look
+        assert browser.complaints == []
+
+
+def _looks(page: Page) -> Iterator[Literal["light", "dark"]]:
+    """Let the page be light, then dark, as the browser's owner has chosen."""
+    looks: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for look in looks:
+        page.emulate_media(color_scheme=look)
+        page.wait_for_function(
+            "dark => document.querySelector('home-assistant').hass.themes.darkMode === dark",
+            arg=look == "dark",
+        )
+        # Pictures and the graph are still on their way.
+        page.wait_for_timeout(SECOND)
+        yield look
+
+
+def test_in_a_language_that_runs_to_the_left(
+    home_assistant: HomeAssistant, front_door: CameraUnderTest, footage_since: datetime
+) -> None:
+    """The past is on the right."""
+    put(
+        home_assistant,
+        DASHBOARD,
+        {"views": [{"cards": [timeline(front_door.entities["camera"])]}]},
+    )
+    with signed_in(home_assistant, language="he") as browser:
+        page = browser.page
+        card = open_card(page, home_assistant, DASHBOARD)
+        track = card.locator("hikvision-nvr-strip .track")
+        box = track.bounding_box()
+        assert box is not None
+        now = _position(card)
+        track.click(position={"x": box["width"] - 3, "y": 55})
+        page.wait_for_timeout(300)
+        assert _position(card) < now - 3600
+        screenshot(page, "card-rtl.png")
+        assert browser.complaints == []
+
+
+def test_plain_cards_show_the_cameras_as_well(
+    home_assistant: HomeAssistant, front_door: CameraUnderTest
+) -> None:
+    """Home Assistant's own picture cards need nothing of ours."""
+    camera, motion = (front_door.entities[one] for one in ("camera", "binary_sensor"))
+    cards = [
+        {"type": "picture-entity", "entity": camera, "camera_view": "auto"},
+        {
+            "type": "picture-glance",
+            "title": "Glance",
+            "camera_image": camera,
+            "entities": [motion],
+        },
+    ]
+    put(home_assistant, DASHBOARD, {"views": [{"cards": cards}]})
+    with signed_in(home_assistant) as browser:
+        page = browser.page
+        page.goto(f"{home_assistant.url}/{DASHBOARD}")
+        for name in ("hui-picture-entity-card", "hui-picture-glance-card"):
+            image = page.locator(f"{name} img").first
+            image.wait_for(timeout=60 * SECOND)
+            page.wait_for_function(
+                "image => image.naturalWidth > 0",
+                arg=image.element_handle(),
+                timeout=30 * SECOND,
+            )
+        assert browser.complaints == []
+
+
+def test_the_card_is_chosen_and_set_up_without_code(
+    home_assistant: HomeAssistant, front_door: CameraUnderTest
+) -> None:
+    """The visual editor offers the recorder's cameras, and no others."""
+    put(
+        home_assistant,
+        DASHBOARD,
+        {"views": [{"cards": [timeline(front_door.entities["camera"])]}]},
+    )
+    with signed_in(home_assistant) as browser:
+        page = browser.page
+        page.goto(f"{home_assistant.url}/{DASHBOARD}?edit=1")
+        edit = page.locator("hui-card-options").get_by_role("button", name="Edit").first
+        edit.click(timeout=60 * SECOND)
+        editor = page.locator("hui-dialog-edit-card")
+        form = editor.locator("hui-form-editor")
+        for text in ("Camera", "Show pictures of events", "Start without sound"):
+            label = form.get_by_text(text).first
+            expect(label).to_be_visible(timeout=30 * SECOND)
+        screenshot(page, "card-editor.png")
+        assert browser.complaints == []
