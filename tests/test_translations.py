@@ -97,6 +97,8 @@ def test_each_error_of_the_recorder_has_a_text(
     text = TEXTS["exceptions"][kind.key]["message"]
     if issubclass(kind, errors.OffsiteError) and kind not in (
         errors.ArchiveError,
+        errors.CaptureColdError,
+        errors.CaptureGoneError,
         errors.RestoreError,
     ):
         # Whatever went wrong, the error's own words are shown.
@@ -168,6 +170,7 @@ def test_each_choice_has_a_text() -> None:
         "brand": set(Brand),
         "detection_type": set(forms.PROVISIONED_TYPES),
         "live_stream": {"main", "sub"},
+        "media_order": {"newest", "oldest"},
         "lock_mode": set(LockMode),
         "recording_mode": set(RecordingMode),
         "recording_reader": set(StreamReader),

@@ -162,7 +162,7 @@ async def test_catalogue_of_a_newer_release_is_not_touched(
     connection.close()
     with pytest.raises(CatalogueError) as caught:
         await Store(root, catalogue, time_zone=BERLIN, offsite=True).open()
-    assert caught.value.placeholders == {"version": "999"}
+    assert caught.value.placeholders == {"version": "999", "known": "1"}
 
 
 def test_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:

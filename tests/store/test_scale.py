@@ -13,6 +13,7 @@ import pytest
 
 from custom_components.hikvision_nvr.model import ManifestHead
 from custom_components.hikvision_nvr.store import Store, Upload
+from custom_components.hikvision_nvr.store.captures import DayFilter
 from custom_components.hikvision_nvr.store.catalogue import Catalogue
 from custom_components.hikvision_nvr.store.uploads import Begun, Lane
 
@@ -28,6 +29,7 @@ ANSWERS: dict[object, object] = {
     bool: False,
     date: DAY,
     datetime: datetime(2026, 11, 22, tzinfo=UTC),
+    DayFilter: DayFilter(),
     Begun: Begun(key="front/2026-11-22/a.jpg", upload_id="1"),
     ManifestHead: ManifestHead(
         camera="front",
