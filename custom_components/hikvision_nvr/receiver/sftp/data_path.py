@@ -11,6 +11,7 @@ import os
 import time
 
 import asyncssh
+from asyncssh.channel import SSHChannel
 from asyncssh.crypto.cipher import GCMCipher
 from asyncssh.encryption import GCMEncryption
 from cryptography.exceptions import InvalidTag
@@ -48,6 +49,15 @@ class _Direction:
             self.cipher = AESGCM(self.gcm._key)
 
 
+class _Run:
+    """The data of packets that follow each other, for one channel."""
+
+    def __init__(self) -> None:
+        self.channel: SSHChannel[bytes] | None = None
+        self.pieces: list[bytes] = []
+        self.size = 0
+
+
 class DataPath:
     """Takes packets with data out of what has arrived on one connection.
 
@@ -74,6 +84,8 @@ class DataPath:
             return None
         data, place = connection._inpbuf, 0
         taken: bool | None = False
+        # Several at once: what a channel does with data costs more than these.
+        run = _Run()
         while len(data) - place >= _LENGTH:
             begin = place + _LENGTH
             end = begin + int.from_bytes(data[place:begin]) + _TAG
@@ -82,17 +94,17 @@ class DataPath:
                 break
             if end > len(data):
                 break
-            if not self._deliver(data[place:begin], data[begin:end]):
+            if not self._open(data[place:begin], data[begin:end], run):
                 taken = None
                 break
             place = end
-            if connection._transport is None:
-                # What arrived has ended the connection.
-                return False
         if not place:
             return taken
         connection._inpbuf = data[place:]
-        return True
+        assert run.channel is not None
+        run.channel._accept_data(b"".join(run.pieces))
+        # What arrived may have ended the connection.
+        return connection._transport is not None
 
     def send(self, *fields: bytes) -> bool:
         """Send a packet with data. False when that is left to the library."""
@@ -126,8 +138,8 @@ class DataPath:
         connection._rekey_bytes_sent += len(packet)
         return True
 
-    def _deliver(self, length: bytes, encrypted: bytes) -> bool:
-        """Give a channel the data of a packet. False when it is another packet."""
+    def _open(self, length: bytes, encrypted: bytes, run: _Run) -> bool:
+        """Add the data of a packet to a run. False when it is another packet."""
         connection = self._connection
         gcm, cipher = self._in.gcm, self._in.cipher
         assert gcm is not None
@@ -141,12 +153,15 @@ class DataPath:
         if (
             packet[1] != _CHANNEL_DATA
             or channel is None
+            or channel is not (run.channel or channel)
             or channel._recv_state != "open"
             or int.from_bytes(packet[6:_DATA]) != end - _DATA
-            or end - _DATA > channel._recv_window
+            or run.size + end - _DATA > channel._recv_window
         ):
             return False
         gcm._update_iv()
         connection._recv_seq = (connection._recv_seq + 1) & 0xFFFFFFFF
-        channel._accept_data(packet[_DATA:end])
+        run.channel = channel
+        run.size += end - _DATA
+        run.pieces.append(packet[_DATA:end])
         return True

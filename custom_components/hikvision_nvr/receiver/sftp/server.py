@@ -29,7 +29,7 @@ _MAX_PACKET = 64 * 1024
 _MOST_UNREAD = 1 << 20
 """Bytes that may wait in front of the library: it takes any length that a packet
 claims to have, also before the login, and would keep all of it."""
-_PORTION = 64 * 1024
+_PORTION = 128 * 1024
 """Bytes that the library gets at once: it copies what is left with each packet."""
 _BACKLOG = 256
 
