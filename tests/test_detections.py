@@ -106,3 +106,15 @@ def test_files_that_overtake_each_other_are_one_burst(observer: Observer) -> Non
     observer.see(event=0, arrived=3.1)
     observer.see(event=1, arrived=3.2)
     assert len(observer.told) == 1
+
+
+def test_what_comes_late_belongs_to_its_own_incident(observer: Observer) -> None:
+    """A camera works off what it could not deliver while others came."""
+    first = observer.see(event=0, arrived=0)
+    second = observer.see(event=60, arrived=60)
+    assert observer.see(event=0, arrived=3600) == first
+    assert observer.see(event=2, arrived=3601) == first
+    assert observer.see(event=61, arrived=3602) == second
+    assert len(observer.told) == 2
+    observer.see(event=30, arrived=3603)
+    assert len(observer.told) == 3

@@ -14,7 +14,6 @@ import socket
 from homeassistant.util.network import is_ip_address, is_ipv4_address
 
 from .receiver.passwords import MAX_PASSWORD_LENGTH
-from .store.root import MARKER
 
 MIN_PASSWORD_LENGTH = 8
 
@@ -60,11 +59,6 @@ def overlaps(first: str, second: str) -> bool:
     """Return True when one folder is, or is inside, the other (blocking)."""
     one, other = Path(first).resolve(), Path(second).resolve()
     return one.is_relative_to(other) or other.is_relative_to(one)
-
-
-def is_storage(folder: str) -> bool:
-    """Return True for a folder that a recorder has used (blocking)."""
-    return Path(folder, MARKER).is_file()
 
 
 def is_listen_address(address: str) -> bool:

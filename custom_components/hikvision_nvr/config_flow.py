@@ -32,7 +32,6 @@ from .checks import (
     check_port,
     is_external_address,
     is_listen_address,
-    is_storage,
     overlaps,
 )
 from .const import (
@@ -95,6 +94,7 @@ from .settings import (
     sftp_port,
 )
 from .store import prepare_storage_root
+from .store.root import is_storage
 
 # Beside which field a problem with S3 is shown; any other is shown above the form.
 _FIELD_OF_OFFSITE_ERROR = {

@@ -4,6 +4,7 @@ A camera tells of an incident by the files it uploads, its device by its event s
 and often both: whichever comes first is told, and the first file becomes its picture.
 """
 
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,6 +14,8 @@ from .model import Camera, Detection, DetectionType, Sighting
 
 _LONGEST = timedelta(seconds=60)
 """After this an incident that goes on is told again."""
+_REMEMBERED = 200
+"""Incidents of a camera and type: one that could not deliver for a day brings it all."""
 
 
 @dataclass(slots=True)
@@ -31,8 +34,10 @@ class Incident:
         # A file that is sent again, however late, tells of nothing new.
         if self.first_event <= event_time <= self.last_event:
             return True
+        # Nor does one that should have come with the others.
+        late = arrived > event_time + window
         return (
-            arrived <= self.last_arrival + window
+            (late or arrived <= self.last_arrival + window)
             and self.first_event - window <= event_time <= self.last_event + window
             and event_time <= self.first_event + max(window, _LONGEST)
         )
@@ -55,7 +60,9 @@ class Detections:
         self._on_detection = on_detection
         self._on_goes_on = on_goes_on
         self._on_picture = on_picture
-        self._latest: dict[tuple[str, DetectionType], Incident] = {}
+        self._known: defaultdict[tuple[str, DetectionType], deque[Incident]] = (
+            defaultdict(lambda: deque(maxlen=_REMEMBERED))
+        )
 
     def observe(
         self,
@@ -132,15 +139,13 @@ class Detections:
         capture_id: str | None,
         region: str | None = None,
     ) -> tuple[Incident, bool]:
-        key = (camera.id, kind)
-        incident = self._latest.get(key)
-        if incident is not None and incident.includes(
-            sighting.event_time, arrived, camera.burst_window
-        ):
-            incident.first_event = min(incident.first_event, sighting.event_time)
-            incident.last_event = max(incident.last_event, sighting.event_time)
-            incident.last_arrival = arrived
-            return incident, False
+        known = self._known[camera.id, kind]
+        for incident in reversed(known):
+            if incident.includes(sighting.event_time, arrived, camera.burst_window):
+                incident.first_event = min(incident.first_event, sighting.event_time)
+                incident.last_event = max(incident.last_event, sighting.event_time)
+                incident.last_arrival = arrived
+                return incident, False
         detection = Detection(
             id=uuid.uuid4().hex,
             camera_id=camera.id,
@@ -157,6 +162,6 @@ class Detections:
         incident = Incident(
             detection, sighting.event_time, sighting.event_time, arrived
         )
-        self._latest[key] = incident
+        known.append(incident)
         self._on_detection(detection)
         return incident, True

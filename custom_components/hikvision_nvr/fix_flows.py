@@ -10,7 +10,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
-from .checks import PortNotPermittedError, PortTakenError, check_port, is_storage
+from .checks import PortNotPermittedError, PortTakenError, check_port
 from .const import (
     CERTIFICATE_GENERATE,
     CONF_BUCKET,
@@ -39,6 +39,7 @@ from .model import Security
 from .offsite import probe_bucket
 from .receiver.certificate import expires
 from .settings import own_certificate, s3_settings, sftp_port
+from .store.root import is_storage
 
 CONF_PORT: Final = "port"
 CONF_GENERATE: Final = "generate"

@@ -11,7 +11,6 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.util import dt as dt_util
 
-from .checks import is_storage
 from .const import (
     CONF_BUCKET,
     CONF_PROVISIONED,
@@ -39,6 +38,7 @@ from .health import STALLED_AFTER, is_upload_stalled
 from .model import Ban, RecorderStatus, StoragePressure, VideoCodec
 from .receiver.certificate import expires
 from .settings import has_old_algorithms, is_plain, own_certificate, sftp_port
+from .store.root import is_storage
 
 LOOK_INTERVAL = timedelta(minutes=5)
 CERTIFICATE_INTERVAL = timedelta(days=1)

@@ -21,11 +21,10 @@ import uuid
 
 from cryptography import x509
 
-from .checks import is_storage
 from .errors import RecorderError
 from .model import DeviceLogin, EngineSettings, S3Settings
 from .offsite import probe_bucket
-from .store.root import INCOMING
+from .store.root import INCOMING, is_storage
 
 TIME_LIMIT = 20.0
 """Seconds for each check; they run side by side."""
@@ -205,7 +204,7 @@ def _any_certificate() -> ssl.SSLContext:
 
 def _disk(root: Path, reserve: int) -> dict[str, Any]:
     """Write a file as an upload is written, sync it, read it, delete it (blocking)."""
-    if not is_storage(str(root)):
+    if not is_storage(root):
         raise CheckError("This is not the recorder's storage: is its disk mounted?")
     content = os.urandom(_TEST_SIZE)
     # The recorder clears this folder when it starts.

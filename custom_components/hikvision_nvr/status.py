@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from .camera_activity import CameraActivity
+from .errors import StorageError
 from .jobs import JobRunner
 from .model import DeviceStatus, RecorderStatus, RecordingStatus, UploadFigures
 from .receiver import Receiver
@@ -52,14 +53,20 @@ class StatusReporter:
     async def run(self) -> None:
         """Report until cancelled."""
         last: RecorderStatus | None = None
+        told: str | None = None
         while True:
             self._changed.clear()
             try:
                 status = await self._status()
-            except Exception:
+            except StorageError as err:
                 # A disk that is gone for a moment must not end the reports.
+                if str(err) != told:
+                    told = str(err)
+                    _LOGGER.error("The recorder's state cannot be read: %s", told)
+            except Exception:
                 _LOGGER.exception("The recorder's state cannot be read")
             else:
+                told = None
                 if status != last:
                     self._report(status)
                     last = status

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import pairwise
 import logging
+from pathlib import Path
 import time
 
 from aiohttp import web
@@ -308,6 +309,21 @@ async def test_damaged_file_is_quarantined_and_the_rest_goes_on(
     assert known.uploaded is None
     assert "damaged.jpg is not uploaded" in caplog.text
     await local.until(lambda: uploader.connected is True)
+
+
+async def test_while_the_disk_is_unplugged_nothing_is_given_up(
+    local: LocalStore, remote: Remote, start_uploader: StartUploader, tmp_path: Path
+) -> None:
+    capture = await local.keep()
+    (tmp_path / "media").rename(tmp_path / "unplugged")
+    (tmp_path / "media").mkdir()
+    uploader = start_uploader()
+    await local.until(lambda: uploader.failures > 2)
+    assert await local.store.uploads.quarantined() == 0
+    (tmp_path / "media").rmdir()
+    (tmp_path / "unplugged").rename(tmp_path / "media")
+    await local.drained()
+    assert captures(remote) == [capture.relative_path]
 
 
 async def test_stop_in_mid_flight_releases_within_two_seconds(

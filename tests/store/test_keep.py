@@ -144,6 +144,27 @@ async def test_full_disk_is_said_and_leaves_nothing(
     await keep(store)
 
 
+async def test_beside_an_unplugged_disk_nothing_is_made(
+    store: Store, root: Path, tmp_path: Path
+) -> None:
+    incoming = store.receive()
+    # More than stays in memory: the file is on the disk that is about to go.
+    await incoming.write(os.urandom(2_000_000))
+    await incoming.write(b"end")
+    root.rename(tmp_path / "unplugged")
+    root.mkdir()
+    with pytest.raises(StorageNotWritableError):
+        await store.keep(
+            incoming,
+            camera="front",
+            name="a.jpg",
+            sighting=sighting(),
+            arrived=EVENT,
+            detection_id=None,
+        )
+    assert list(root.iterdir()) == []
+
+
 async def test_failed_sync_is_no_success(
     store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

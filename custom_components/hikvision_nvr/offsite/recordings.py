@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from hashlib import md5, sha256
 import logging
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import OffsiteError, StorageError
 from ..model import S3Settings
+from ..store.root import is_storage
 from . import pace
 from .bucket import Bucket, KeyTakenError, StoredObject
 from .client import open_bucket
@@ -98,8 +99,7 @@ class RecordingUploader:
                 with readable_errors(bucket.settings):
                     await send_segment(bucket, upload)
             except FileNotFoundError:
-                # Deleted to make room; there is nothing left to send.
-                await self._queue.drop(upload)
+                await self._is_missing(upload)
             except (OffsiteError, OSError) as error:
                 _LOGGER.debug("%s failed: %s", upload.path.name, error)
                 again = pace.retry_at(upload.attempts)
@@ -110,6 +110,15 @@ class RecordingUploader:
             # What is not noted costs another attempt, which finds its own object.
             _LOGGER.error("A recording's upload cannot be noted yet: %s", error)
             await asyncio.sleep(_STUMBLE_SECONDS)
+
+    async def _is_missing(self, upload: SegmentUpload) -> None:
+        depth = len(PurePosixPath(upload.segment.info.relative_path).parts)
+        if await asyncio.to_thread(is_storage, upload.path.parents[depth - 1]):
+            # Deleted to make room; there is nothing left to send.
+            await self._queue.drop(upload)
+        else:
+            again = pace.retry_at(upload.attempts)
+            await self._queue.failed(upload, "the disk is unplugged", again)
 
 
 async def send_segment(bucket: Bucket, upload: SegmentUpload) -> str:

@@ -128,6 +128,8 @@ class Placement:
                 self._synced.discard(path.parent)
             else:
                 return
+        # Where the disk was unplugged there is no part, and no folder may be made.
+        part.lstat()
         self._make(path.parent)
         part.rename(path)
 

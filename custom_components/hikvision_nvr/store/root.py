@@ -22,6 +22,14 @@ INCOMING = ".incoming"
 _LOCKS_UNSUPPORTED = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
+def is_storage(root: str | Path) -> bool:
+    """Tell whether a folder is a recorder's storage (blocking).
+
+    It is not while its disk is unplugged: then nothing that is missing is lost.
+    """
+    return Path(root, MARKER).is_file()
+
+
 def prepare_storage_root(root: Path) -> None:
     """Make the folder and check that files can be written there (blocking).
 
