@@ -145,7 +145,7 @@ function overviewSection(camera: CameraEntities, texts: Texts): Json {
         ? [
             tile(camera.detection, {
               name: texts.get("last_event"),
-              state_content: ["event_type", "last_changed"],
+              state_content: ["event_type", "state"],
               grid_options: { columns: "full" },
             }),
           ]

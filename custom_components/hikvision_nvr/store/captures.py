@@ -18,7 +18,7 @@ class DayFilter:
     """Which captures of a day are wanted; only those on the disk unless told otherwise.
 
     With ``somewhere`` also those that only the bucket has, with ``archived`` those that
-    are in an archive and nowhere else. ``start`` and ``end`` are times of events.
+    are in an archive. ``start`` and ``end`` are times of events.
     ``typed`` says that there must be the type ``type``: None are scheduled pictures.
     """
 
@@ -34,7 +34,7 @@ class DayFilter:
         """The condition in SQL, with a mark for each of ``values``."""
         parts = [_SOMEWHERE if self.somewhere else "local = 1"]
         if self.archived:
-            parts = ["local = 0 AND archive_key IS NOT NULL"]
+            parts = ["archive_key IS NOT NULL"]
         if self.start is not None:
             parts.append("event_us >= ?")
         if self.end is not None:
