@@ -99,8 +99,9 @@ class Thumbnails:
             task = self._hass.async_create_background_task(
                 self._async_make(key, make), f"{DOMAIN} thumbnail"
             )
-            self._making[key] = task
-            task.add_done_callback(lambda _: self._making.pop(key, None))
+            if not task.done():
+                self._making[key] = task
+                task.add_done_callback(lambda _: self._making.pop(key, None))
         # Others wait for it too, when the one who asked first goes away.
         return await asyncio.shield(task)
 

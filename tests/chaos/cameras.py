@@ -91,8 +91,6 @@ class Burst:
     ended: float
     acknowledged: float = 0.0
     """When the last file of it was acknowledged, 0 if none was."""
-    tries: int = 0
-    """How often a file of it was sent in vain."""
 
 
 @dataclass
@@ -133,7 +131,6 @@ class Camera:
                 with suppress(OSError, EOFError, paramiko.SSHException):
                     if self._send(file):
                         break
-                burst.tries += 1
                 self._ledger.broken += 1
                 given_up.wait(_BETWEEN_TRIES)
             else:

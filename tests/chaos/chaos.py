@@ -175,9 +175,9 @@ class Chaos:
                 suppress(sqlite3.OperationalError),
                 closing(open_catalogue(recorder)) as catalogue,
             ):
-                waiting, quarantined = catalogue.execute(
-                    "SELECT count(*), total(state = 'quarantined') FROM uploads"
-                ).fetchone()
+                waiting = catalogue.execute("SELECT count(*) FROM uploads").fetchone()[
+                    0
+                ]
                 jobs = catalogue.execute(
                     "SELECT count(*) FROM jobs WHERE state = 'running'"
                 ).fetchone()[0]
@@ -189,7 +189,5 @@ class Chaos:
             if time.monotonic() - pressed > _PRESS_AGAIN:
                 pressed = time.monotonic()
                 with suppress(requests.RequestException):
-                    if quarantined:
-                        recorder.api.call("retry_uploads", {})
                     recorder.press("upload_now")
             time.sleep(_LOOK_AGAIN)

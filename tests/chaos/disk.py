@@ -106,8 +106,8 @@ class Disk:
         (self.content / "ballast").unlink(missing_ok=True)
 
     def left_outside(self) -> list[str]:
-        """Return the files that were written into the empty folder below the disk."""
-        return [str(one) for one in self.path.rglob("*") if not one.is_dir()]
+        """Return what was made in the empty folder below the disk."""
+        return [str(one) for one in self.path.rglob("*")]
 
     def close(self) -> None:
         """Let it go, with all that is on it."""

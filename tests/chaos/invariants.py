@@ -62,8 +62,7 @@ def each_detection_is_told_once(found: Evidence, story: Story) -> list[str]:
 
     An engine that ends in the middle of a burst may leave the rest of it to the next
     one, which knows nothing of the beginning; one that is killed may have had no time
-    to tell. Of each kind an engine remembers the latest incident: what comes of another, or
-    comes again, after the next one of its kind is a new one.
+    to tell.
     """
     told: defaultdict[tuple[str, str], list[Told]] = defaultdict(list)
     for one in found.told:
@@ -76,8 +75,6 @@ def each_detection_is_told_once(found: Evidence, story: Story) -> list[str]:
         known.update(keys)
         events = [event for key in keys for event in told[key]]
         most = 1 + sum(_overlaps(burst, life) for life in story.lives)
-        if any(_comes_between(other, burst) for other in story.ledger.bursts):
-            most += burst.tries + len(burst.names) - 1
         if len(events) > most:
             complaints.append(
                 f"told more than once: {camera}, {burst.names} [{events}]"
@@ -90,16 +87,6 @@ def each_detection_is_told_once(found: Evidence, story: Story) -> list[str]:
 
 def _overlaps(burst: Burst, life: Life) -> bool:
     return burst.begun <= life.ready and burst.ended >= life.ended
-
-
-def _comes_between(other: Burst, burst: Burst) -> bool:
-    """Whether another incident of its kind was told while a burst was sent."""
-    return (
-        other is not burst
-        and (other.camera, other.kind) == (burst.camera, burst.kind)
-        and other.begun <= burst.ended
-        and burst.begun <= other.ended
-    )
 
 
 def _hidden(burst: Burst, lives: list[Life]) -> bool:

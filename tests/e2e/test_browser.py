@@ -87,7 +87,15 @@ def _look_at_detection(
 def _browse_to_picture(page: Page, camera: CameraUnderTest) -> None:
     """Go down the media browser, to a picture that opens."""
     today = f"{datetime.now(camera.uploader.time_zone):%Y-}"
-    for name in ("Hikvision NVR", "Recorder", camera.name, today, "Line crossing"):
+    levels = (
+        "Hikvision NVR",
+        "Recorder",
+        camera.name,
+        "Events",
+        today,
+        "Line crossing",
+    )
+    for name in levels:
         page.locator(".child", has_text=name).first.click(timeout=30 * SECOND)
     picture = page.locator("img[src*='/api/hikvision_nvr/']")
     picture.wait_for(timeout=30 * SECOND)

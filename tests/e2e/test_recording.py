@@ -178,7 +178,7 @@ def _log_in(page: Page, demo: Demo) -> None:
 
 def _open_recordings(page: Page, camera: str) -> None:
     today = f"{datetime.now().astimezone():%Y-}"
-    for name in ("Hikvision NVR", "Recorder", camera, today, "Recordings"):
+    for name in ("Hikvision NVR", "Recorder", camera, "Recordings", today):
         page.locator(".child", has_text=name).first.click(timeout=30 * SECOND)
 
 

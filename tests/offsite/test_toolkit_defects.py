@@ -359,8 +359,8 @@ async def test_d21_failed_upload_leaves_the_file_on_the_disk(
     assert local.store.path(capture).read_bytes() == b"evidence"
 
 
-def test_d22_policy_in_the_readme_has_what_the_recorder_needs() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+def test_d22_policy_in_the_guide_has_what_the_recorder_needs() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "s3.md").read_text()
     needed = {
         "s3:ListBucket",
         "s3:ListBucketMultipartUploads",
@@ -373,7 +373,7 @@ def test_d22_policy_in_the_readme_has_what_the_recorder_needs() -> None:
         "s3:GetObjectTagging",
         "s3:PutObjectTagging",
     }
-    assert needed <= set(re.findall(r"s3:\w+", readme))
+    assert needed <= set(re.findall(r"s3:\w+", guide))
 
 
 async def test_d23_failure_is_told_to_who_asked_and_to_who_listens(
