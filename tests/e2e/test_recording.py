@@ -72,6 +72,8 @@ def test_recording_is_switched_browsed_played_and_exported(
         with home_assistant.listen() as events:
             _switch(home_assistant, switch, "off")
             events.new_state(camera, lambda state: state["state"] == "idle")
+            # On a fast machine it would be too short to be called a gap.
+            time.sleep(2)
             _switch(home_assistant, switch, "on")
             events.new_state(camera, lambda state: state["state"] == "recording")
     _switch(home_assistant, switch, "off")
