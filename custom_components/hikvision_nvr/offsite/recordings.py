@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from hashlib import md5, sha256
 import logging
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import OffsiteError, StorageError
 from ..model import S3Settings
-from ..store.root import is_storage
+from ..store.root import is_in_storage
 from . import pace
 from .bucket import Bucket, KeyTakenError, StoredObject
 from .client import open_bucket
@@ -112,8 +112,8 @@ class RecordingUploader:
             await asyncio.sleep(_STUMBLE_SECONDS)
 
     async def _is_missing(self, upload: SegmentUpload) -> None:
-        depth = len(PurePosixPath(upload.segment.info.relative_path).parts)
-        if await asyncio.to_thread(is_storage, upload.path.parents[depth - 1]):
+        place = upload.segment.info.relative_path
+        if await asyncio.to_thread(is_in_storage, upload.path, place):
             # Deleted to make room; there is nothing left to send.
             await self._queue.drop(upload)
         else:

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from ..errors import OffsiteError
 from ..model import Capture
 from ..store import Begun
-from ..store.root import is_storage
+from ..store.root import is_in_storage
 from .bucket import Bucket, KeyTakenError, StoredObject
 from .failure import code_of
 from .keys import with_suffix
@@ -260,10 +260,8 @@ async def _found_in_bucket(
     for key in keys:
         if await _is_same(await bucket.head(key), upload):
             return key
-    root = upload.path.parents[
-        len(PurePosixPath(upload.capture.relative_path).parts) - 1
-    ]
-    if not await asyncio.to_thread(is_storage, root):
+    place = upload.capture.relative_path
+    if not await asyncio.to_thread(is_in_storage, upload.path, place):
         raise LocalReadError("the storage folder is not there: is its disk unplugged?")
     raise UnsendableError("its file is gone and it is not in the bucket")
 

@@ -9,7 +9,7 @@ import errno
 import fcntl
 import json
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 import shutil
 import uuid
 
@@ -28,6 +28,11 @@ def is_storage(root: str | Path) -> bool:
     It is not while its disk is unplugged: then nothing that is missing is lost.
     """
     return Path(root, MARKER).is_file()
+
+
+def is_in_storage(path: Path, relative_path: str | PurePosixPath) -> bool:
+    """Tell whether the storage that a file is or was in is there (blocking)."""
+    return is_storage(path.parents[len(PurePosixPath(relative_path).parts) - 1])
 
 
 def prepare_storage_root(root: Path) -> None:
