@@ -17,6 +17,7 @@ from custom_components.hikvision_nvr.model import CaptureKind, S3Settings
 from custom_components.hikvision_nvr.offsite import (
     ManifestVerdict,
     Offsite,
+    manifest_keeper,
     manifest_writer,
 )
 from custom_components.hikvision_nvr.offsite.bucket import Bucket
@@ -203,8 +204,13 @@ async def test_a_large_day_has_several_manifests(
 
 
 async def test_manifests_are_written_without_being_asked_for(
-    settings: S3Settings, local: LocalStore, remote: Remote, bucket: Bucket
+    settings: S3Settings,
+    local: LocalStore,
+    remote: Remote,
+    bucket: Bucket,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(manifest_keeper, "FIRST_SECONDS", 0)
     await local.keep()
     upload = await local.store.uploads.pick()
     assert upload is not None

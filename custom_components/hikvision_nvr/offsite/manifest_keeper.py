@@ -11,6 +11,8 @@ from .manifest_writer import ManifestWriter
 
 CHECK_SECONDS: Final = 900.0
 """Between two looks into the catalogue; the bucket is asked only when there is work."""
+FIRST_SECONDS: Final = 60.0
+"""Before the first look: what was waiting is uploaded first, and listed with its day."""
 
 _LOGGER = logging.getLogger(__package__)
 
@@ -39,7 +41,10 @@ class ManifestKeeper:
             self._task = None
 
     async def _run(self) -> None:
+        pause = FIRST_SECONDS
         while True:
+            await asyncio.sleep(pause)
+            pause = CHECK_SECONDS
             await self._usable()
             try:
                 await self._writer.write_due()
@@ -47,4 +52,3 @@ class ManifestKeeper:
                 _LOGGER.debug("Manifests wait for S3: %s", error)
             except Exception:
                 _LOGGER.exception("Manifests could not be written and will be later")
-            await asyncio.sleep(CHECK_SECONDS)
