@@ -35,6 +35,7 @@ class Run:
     peak_memory: int
     version: str
     result: LoadResult
+    threads: dict[str, float] = field(default_factory=dict)
     said: dict[str, Any] = field(default_factory=dict)
 
 
@@ -103,9 +104,11 @@ def measure(server: Server, load: Load, where: Place) -> Run:
     """Start a server, send it a load, check its files and stop it."""
     with where.serving(server) as running:
         before = running.process.cpu_seconds()
+        threads = running.process.cpu_by_thread()
         result = load_once(running, load)
         # A process that served one connection may still be ending.
         time.sleep(_LINGER)
+        after = running.process.cpu_by_thread()
         run = Run(
             rate=(load.megabytes or len(result.sent)) / result.seconds,
             server_cpu=running.process.cpu_seconds() - before,
@@ -113,6 +116,9 @@ def measure(server: Server, load: Load, where: Place) -> Run:
             peak_memory=running.process.peak_memory(),
             version=result.version,
             result=result,
+            threads={
+                name: seconds - threads.get(name, 0) for name, seconds in after.items()
+            },
         )
         run.said = running.process.finish()
         return run

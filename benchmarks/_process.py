@@ -1,5 +1,6 @@
 """Server processes: started, watched from outside, and ended by their own id."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 import json
@@ -127,6 +128,16 @@ class ServerProcess:
                 total += sum(int(field) for field in fields[11:15]) / _TICKS
         return total
 
+    def cpu_by_thread(self) -> dict[str, float]:
+        """Return the processor time of the program's own threads, by their names."""
+        seconds: dict[str, float] = defaultdict(float)
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            with suppress(OSError):
+                name = (task / "comm").read_text().strip()
+                user, system = _stat(self.pid, f"task/{task.name}/")[11:13]
+                seconds[name] += (int(user) + int(system)) / _TICKS
+        return seconds
+
     def peak_memory(self) -> int:
         """Return the greatest resident size so far, in bytes.
 
@@ -152,9 +163,9 @@ def python_command(script: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", f"benchmarks.{script}", *arguments]
 
 
-def _stat(pid: int) -> list[str]:
+def _stat(pid: int, task: str = "") -> list[str]:
     # The name in parentheses may hold anything, so what counts comes after it.
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return Path(f"/proc/{pid}/{task}stat").read_text().rpartition(")")[2].split()
 
 
 def _resident(pid: int) -> int:

@@ -37,6 +37,13 @@ from benchmarks._servers import (
     find_vsftpd,
 )
 
+_THREADS = {
+    "python": "event loop: commands, TLS",
+    "hikvision_nvr-f": "files: hash, structure, write, rename",
+    "hikvision_nvr-p": "each camera's first login: scrypt",
+    "hikvision_nvr-c": "catalogue: the row and its transaction",
+}
+"""What the threads of ours do, by their names as the system cuts them off."""
 _QUICK_BUDGET = 40.0
 """Seconds after which the quick form begins no new round."""
 
@@ -214,6 +221,28 @@ def _file_times(rounds: Rounds, row: str, server: str, load: Load) -> tuple[str,
     return at(50), at(95)
 
 
+def print_threads(rounds: Rounds, files: int) -> None:
+    """Print which of our threads the processor's time of a file goes to."""
+    row = "10 connections"
+    names = sorted(
+        {name for run in rounds.runs[row, OURS.name] for name in run.threads}
+    )
+
+    def milliseconds(name: str) -> float:
+        return rounds.value(
+            row, OURS.name, lambda run: run.threads.get(name, 0) * 1000 / files
+        )
+
+    print_table(
+        ("CPU ms a file, 10 connections", "thread"),
+        [
+            (f"{milliseconds(thread):.2f}", what)
+            for thread in names
+            if (what := _THREADS.get(thread)) is not None
+        ],
+    )
+
+
 def measure_callbacks(form: Form, where: Place, rounds: Rounds) -> tuple[float, float]:
     """Return the p95 from last byte to detection: paced cameras, and flat out."""
     progress(f"ours with fsync, {CAMERAS} cameras once a second each")
@@ -252,6 +281,10 @@ def print_notes(where: Place, servers: list[Server], rounds: Rounds) -> None:
     names = {server.name for server in servers}
     versions = {run.version for runs in rounds.runs.values() for run in runs}
     print(f"- {', '.join(sorted(versions))}, ECDSA P-256, a full handshake per file.")
+    print(
+        "- Ours hashes each file, judges its structure and commits a row to its"
+        " catalogue before it answers; the peers write the file."
+    )
     print(
         "- No server syncs in the comparison: os.fsync does nothing in ours, and the"
         f" files are on {file_system(where.memory)}."
@@ -324,6 +357,7 @@ def main() -> None:
         print("\n".join(machine))
         print(f"Peers:   {peer_versions(servers)}\n")
         print_rates(rounds, form, servers)
+        print_threads(rounds, form.files[1])
         print_delays(callbacks, inside)
         print_notes(where, servers, rounds)
     ten, fifty = "10 connections", "50 connections"
