@@ -131,7 +131,7 @@ async def _main() -> None:
                 "idle": idle,
                 "starting": starting,
                 "busy": busy,
-                "first": max(first),
+                "first": max(first, default=0.0),
                 "dropped": sum(status.dropped for status in statuses),
                 "states": [status.state for status in statuses],
             }

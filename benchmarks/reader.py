@@ -8,6 +8,10 @@ each side in turn: our recorder with its own reader, the same recorder with PyAV
 ffmpeg's. Catalogue, syncing and rotation run as they do in a house. A ratio is the median
 over the rounds of our figure by the other's in the same round: lower is better. All of
 our files are decoded afterwards.
+
+``rss_vs_pyav_12`` compares whole processes at their greatest. What of that is the cameras'
+say ``mb_a_camera`` and ``mb_a_camera_pyav``: what the engine has resident at the end of a
+run beyond one without cameras, for each of the 12.
 """
 
 import benchmarks._without_home_assistant  # noqa: F401  # isort: skip
@@ -38,6 +42,8 @@ from tests.simulators.stream import RtspServer
 
 STREAMS = 12
 AAC = ("-c:a", "aac")
+IDLE = "engine without cameras"
+_IDLE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -78,15 +84,24 @@ def run_side(side: Side, clip: Path, codec: str, form: Form) -> Run:
     return run
 
 
+def run_idle(form: Form) -> Run:
+    """Let our engine run without a camera, to know what the cameras add."""
+    with folder_for_files() as name:
+        return run_ours([], Path(name), replace(form, idle=1), _IDLE_SECONDS)
+
+
 def report(runs: dict[str, list[Run]]) -> None:
     """Print the table and the result."""
     print_table(
-        ("", "CPU % of a core", "RSS MB"),
+        ("", "CPU % of a core", "RSS MB at most", "at the end"),
         [
             (
                 name,
                 f"{median(run.cpu for run in found) * 100:.1f}",
                 f"{median(run.memory for run in found) / 1e6:.0f}",
+                f"{median(run.settled for run in found) / 1e6:.0f}"
+                if found[0].settled
+                else "",
             )
             for name, found in runs.items()
         ],
@@ -96,6 +111,12 @@ def report(runs: dict[str, list[Run]]) -> None:
         pairs = zip(runs.get(ours, ()), runs.get(theirs, ()), strict=False)
         return median(
             getattr(one, figure) / getattr(other, figure) for one, other in pairs
+        )
+
+    def a_camera(side: str) -> float:
+        pairs = zip(runs[side], runs[IDLE], strict=True)
+        return median(
+            (run.settled - idle.settled) / STREAMS / 1e6 for run, idle in pairs
         )
 
     own = [run for side in SIDES if side.reader == "own" for run in runs[side.name]]
@@ -112,6 +133,8 @@ def report(runs: dict[str, list[Run]]) -> None:
         {
             "dropped": sum(run.dropped for run in own),
             "loop_p99_gain_ms": median(run.loop_gain for run in own),
+            "mb_a_camera": a_camera("own reader"),
+            "mb_a_camera_pyav": a_camera("PyAV"),
         },
     )
 
@@ -138,6 +161,7 @@ def main() -> None:
         clip = Path(name) / f"clip.{options.codec}"
         make_clip(clip, options.codec)
         for number in range(rounds):
+            runs[IDLE].append(run_idle(form))
             for side in sides if number % 2 == 0 else sides[::-1]:
                 print(
                     f"    round {number + 1}: {side.name}", file=sys.stderr, flush=True

@@ -70,6 +70,9 @@ class Run:
 
     cpu: float
     memory: int
+    """The most that was resident at any time."""
+    settled: int = 0
+    """What was resident at the end, when nothing begins any more."""
     first: float = math.nan
     dropped: int = 0
     loop_gain: float = math.nan
@@ -136,7 +139,7 @@ def settings(clip: Path, streams: int) -> StreamSettings:
 def run_ours(
     urls: list[str], folder: Path, form: Form, seconds: float, reader: str = "auto"
 ) -> Run:
-    """Record with our engine."""
+    """Record with our engine; without ``urls`` it has nothing to do."""
     with ServerProcess(python_command("_serve_recording"), folder / "log") as process:
         assert process._process.stdin is not None
         line = json.dumps(
@@ -156,13 +159,14 @@ def run_ours(
         before = process.cpu_seconds()
         time.sleep(seconds)
         cpu = (process.cpu_seconds() - before) / seconds
-        memory = process.peak_memory()
+        memory, settled = process.peak_memory(), _resident(process.pid)
         said = process.finish()
-    if set(said["states"]) != {"recording"}:
+    if any(state != "recording" for state in said["states"]):
         raise RuntimeError(f"not all was recorded: {said['states']}")
     return Run(
         cpu,
         memory,
+        settled,
         said["first"],
         said["dropped"],
         percentile(said["busy"], 99) - percentile(said["idle"], 99),

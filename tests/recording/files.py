@@ -51,3 +51,11 @@ def decode(path: Path) -> Decoded:
 def segment_files(root: Path) -> list[Path]:
     """Return the files of all segments, oldest first."""
     return sorted(root.glob("*/recordings/*/*/*.mp4"), key=lambda path: path.name)
+
+
+def packet_times(path: Path) -> tuple[list[int], list[int]]:
+    """Return when each picture is decoded and shown, in ticks of 1/90,000 s."""
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        assert all(packet.time_base.denominator == 90_000 for packet in packets)
+        return [packet.dts for packet in packets], [packet.pts for packet in packets]

@@ -13,8 +13,8 @@ from custom_components.hikvision_nvr.recording import pipeline as pipeline_modul
 from custom_components.hikvision_nvr.store.mp4 import read_content
 from custom_components.hikvision_nvr.store.segment import unpack_places
 
-from .feeding import WALL, Feeder, feeding
-from .files import decode, segment_files
+from .feeding import TICKS, WALL, Feeder, feeding
+from .files import decode, packet_times, segment_files
 
 
 @pytest.fixture
@@ -82,6 +82,40 @@ def test_times_that_do_not_grow_are_put_right(
     (file,) = segment_files(tmp_path)
     assert decode(file).frames == 50
     assert saved.ticks > 0
+
+
+def test_a_picture_is_shown_when_it_was_to_be_whatever_its_decode_time(
+    clip: Path, tmp_path: Path
+) -> None:
+    """FFmpeg's first decode times often stand still; those for showing are right."""
+    # One picture that is shown late, and two that are decoded after it.
+    order = [0, 3, 1, 2]
+    shown = [group + place for group in range(0, 48, 4) for place in order]
+    with feeding(clip, tmp_path) as feeder:
+        for number, place in enumerate(shown):
+            units = feeder._units[number]
+            decode_time = -TICKS if number < 18 else (number - 1) * TICKS
+            feeder.pipeline.video(units, decode_time, place * TICKS, feeder.clock.now)
+            feeder.clock.now += TICKS / 90_000
+        feeder.end()
+    (file,) = segment_files(tmp_path)
+    decodes, presents = packet_times(file)
+    assert decodes == sorted(set(decodes))
+    assert [time - presents[0] for time in presents] == [
+        place * TICKS for place in shown
+    ]
+
+
+def test_no_picture_is_shown_before_it_is_decoded(clip: Path, tmp_path: Path) -> None:
+    """A clock that steps back a little takes the times of both."""
+    with feeding(clip, tmp_path) as feeder:
+        feeder.feed(1)
+        feeder.feed(1, jump=-10 * TICKS)
+        feeder.end()
+    (file,) = segment_files(tmp_path)
+    decodes, presents = packet_times(file)
+    assert len(presents) == 50
+    assert presents == decodes == sorted(set(decodes))
 
 
 @pytest.mark.parametrize("jump", [3600 * 90_000, -3600 * 90_000, -5 * 90_000, 1 << 33])

@@ -16,7 +16,7 @@ from custom_components.hikvision_nvr.model import (
     RecordingState,
     StreamReader,
 )
-from custom_components.hikvision_nvr.recording import pyav_source
+from custom_components.hikvision_nvr.recording import pyav_stream
 from custom_components.hikvision_nvr.recording.rtsp import session
 
 from .conftest import RtspCamera, a_camera
@@ -130,7 +130,7 @@ async def test_a_frozen_camera_is_given_up_and_what_it_sent_is_kept(
     monkeypatch: pytest.MonkeyPatch,
     reader: StreamReader,
 ) -> None:
-    monkeypatch.setattr(pyav_source, "SILENCE", 1.0)
+    monkeypatch.setattr(pyav_stream, "SILENCE", 1.0)
     monkeypatch.setattr(session, "SILENCE", 1.0)
     camera = rtsp()
     assert camera.server is not None

@@ -4,13 +4,7 @@ AAC stays as it is. G.711 (ITU-T G.711), which no MP4 file holds, becomes FLAC: 
 and a quarter of the work of AAC.
 """
 
-from fractions import Fraction
-import threading
 from typing import Protocol
-
-import av
-from av.audio.codeccontext import AudioCodecContext
-from av.audio.frame import AudioFrame
 
 from ..model import AudioCodec
 from ..store.mp4 import TIMESCALE
@@ -19,7 +13,6 @@ from .source import AudioFormat
 
 _AAC_FRAME = 1024
 """Samples in a frame of AAC-LC (ISO/IEC 14496-3)."""
-_STREAM_INFO = 34
 _SLACK = 0.1
 """Seconds by which times may be off before they count as a hole in the audio."""
 
@@ -78,7 +71,10 @@ class G711Track:
     def __init__(self, audio: AudioFormat) -> None:
         """Take A-law or µ-law."""
         self._low, self._high = _tables(audio.codec)
-        self._encoder = _encoder(audio.rate)
+        # It brings FFmpeg's library, which cameras without G.711 do not need.
+        from .flac import flac_encoder
+
+        self._encoder = flac_encoder(audio.rate)
         self._rate = audio.rate
         self.description = AudioDescription(
             name="flac",
@@ -115,53 +111,6 @@ class G711Track:
         linear[1::2] = taken.translate(self._high)
         frames = self._encoder.encode(bytes(linear))
         return AudioSamples(frames, [size] * len(frames)), begun
-
-
-class FlacEncoder:
-    """Encodes 16-bit mono. One serves all cameras: each would take 7 MB."""
-
-    def __init__(self, rate: int) -> None:
-        """Open an encoder for so many samples a second."""
-        self._rate = rate
-        self._lock = threading.Lock()
-        self._next = 0
-        context = av.CodecContext.create("flac", "w")
-        assert isinstance(context, AudioCodecContext)
-        context.sample_rate = rate
-        context.layout = "mono"
-        context.format = "s16"
-        context.time_base = Fraction(1, rate)
-        context.open()
-        self._context = context
-        self.frame_size: int = context.frame_size
-        """Samples in each frame."""
-        self.stream_info = bytes(context.extradata or b"")[-_STREAM_INFO:]
-
-    def encode(self, linear: bytes) -> list[bytes]:
-        """Return a FLAC frame for each ``frame_size`` samples (little endian)."""
-        with self._lock:
-            frames: list[bytes] = []
-            size = self.frame_size * 2
-            for at in range(0, len(linear), size):
-                frame = AudioFrame(format="s16", layout="mono", samples=self.frame_size)
-                frame.sample_rate = self._rate
-                frame.planes[0].update(linear[at : at + size])
-                frame.pts = self._next
-                frame.time_base = Fraction(1, self._rate)
-                self._next += self.frame_size
-                frames.extend(bytes(packet) for packet in self._context.encode(frame))
-            return frames
-
-
-_encoders: dict[int, FlacEncoder] = {}
-_encoders_lock = threading.Lock()
-
-
-def _encoder(rate: int) -> FlacEncoder:
-    with _encoders_lock:
-        if rate not in _encoders:
-            _encoders[rate] = FlacEncoder(rate)
-        return _encoders[rate]
 
 
 def _tables(codec: AudioCodec) -> tuple[bytes, bytes]:

@@ -200,14 +200,15 @@ class Pipeline:
     def _take(
         self, data: bytes, decode: int, present: int, arrived: float, key: bool
     ) -> None:
-        composition = present - decode
         if self._last is not None:
             step = decode - self._last
             if not -_BACK_TICKS < step < _JUMP_TICKS:
                 self._new_run(GapReason.STREAM)
             elif step <= 0:
-                # Dropping the frame would smear all until the next key frame.
+                # Dropping the frame would smear all until the next key frame. It is
+                # shown when it was to be, but never before it is decoded.
                 decode = self._last + 1
+                present = max(present, decode)
         if not self._started:
             if not key:
                 return
@@ -221,7 +222,7 @@ class Pipeline:
         self._last = decode
         self._data.append(data)
         self._decodes.append(decode)
-        self._compositions.append(composition)
+        self._compositions.append(present - decode)
         self._keys.append(key)
         self._size += len(data)
         self._earliest = min(self._earliest, arrived - decode / TIMESCALE)

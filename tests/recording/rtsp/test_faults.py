@@ -1,6 +1,8 @@
 """What cameras, networks and hostile hosts do, and that it costs one reconnect at most."""
 
 import asyncio
+from collections.abc import Iterator
+import logging
 import os
 from pathlib import Path
 import random
@@ -434,12 +436,16 @@ async def test_sound_and_pictures_begin_together(faults: Any) -> None:
     ]
 
 
-async def test_short_packets_are_counted_and_the_rest_is_read(faults: Any) -> None:
+async def test_short_packets_are_counted_and_the_rest_is_read(
+    faults: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger=session.__name__)
     short = [interleaved(b"\x80\x60\x00"[:size]) for size in range(4)]
     film = Film()
     script = [*short, *film.pictures(10), *short, *film.pictures(10)]
     async with faults(script=script) as (_, got):
         await got.until_pictures(20)
+    assert "8 packets ignored" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -652,19 +658,23 @@ async def test_a_host_that_sends_without_end_takes_bounded_memory(
 ) -> None:
     """64 MiB of one picture that never ends."""
     monkeypatch.setattr(session, "SILENCE", 4.0)
-    sender = Packetiser()
+    sender, sent = Packetiser(), 0
 
-    def script() -> Any:
+    def picture() -> Iterator[bytes]:
+        nonlocal sent
         yield interleaved(sender.packet(b"\x7c\x85" + bytes(60_000)))
         for _ in range(1000):
+            sent += 65_000
             yield interleaved(sender.packet(b"\x7c\x05" + bytes(65_000)))
 
     tracemalloc.start()
     try:
-        async with faults(script=script(), pause=0.001) as (_, got):
+        async with faults(script=picture(), pause=0.001) as (_, got):
             assert isinstance(await got.until_closed(), StreamStalledError)
             _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert got.pictures == []
+    # Much more than any picture may have.
+    assert sent > 32 << 20
     assert peak < 48 << 20
