@@ -313,7 +313,8 @@ class Capture:
     ``height`` are pixels. ``name_time`` is the event's time by the camera's own clock.
     ``object_key`` and ``uploaded`` are set once S3 has confirmed it; ``archive_key``
     once it is in an archive, and then not the former. Without ``local`` its file was
-    purged from the disk. ``plate`` is the number plate that its name tells.
+    purged from the disk. ``storage_class`` is that of its object. ``plate`` is the
+    number plate that its name tells.
     """
 
     id: str
@@ -338,6 +339,7 @@ class Capture:
     archive_key: str | None = None
     local: bool = True
     plate: str | None = None
+    storage_class: str = "STANDARD"
 
     @property
     def relative_path(self) -> str:
@@ -525,7 +527,7 @@ class JobEnd:
 class RecorderStatus:
     """The state of the recorder as its sensors show it.
 
-    The offsite fields are None where no S3 is set up; ``offsite_connected`` also
+    ``storage_used`` is what captures and recordings take. The offsite fields are None where no S3 is set up; ``offsite_connected`` also
     until the first attempt. ``offsite_error`` is the key of the error for which S3
     cannot be used now. With ``offsite_lock_missing`` captures are uploaded without
     the lock that is wanted. ``cameras`` has each camera by its id, ``devices`` those with

@@ -2,6 +2,10 @@
 
 It reads one JSON object a line, forks for each, prints the child's process id, and
 prints how the child ended. Forking saves the second that all imports take.
+
+With ``die_at`` the child kills itself at that step of its job on the disk: before a file
+or folder is deleted, and before or after a transaction of the catalogue. How many steps
+the job had is then in the file ``steps``.
 """
 
 import asyncio
@@ -10,12 +14,14 @@ import json
 import os
 from pathlib import Path
 import random
+import signal
 import sys
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from aiobotocore.session import AioSession
 
+from custom_components.hikvision_nvr import local_purge
 from custom_components.hikvision_nvr.jobs import JobRunner
 from custom_components.hikvision_nvr.local_jobs import LocalJobs
 from custom_components.hikvision_nvr.model import (
@@ -27,12 +33,88 @@ from custom_components.hikvision_nvr.model import (
 from custom_components.hikvision_nvr.offsite import Offsite, archive_sink, client
 from custom_components.hikvision_nvr.offsite.transfer import send
 from custom_components.hikvision_nvr.store import Store
+from custom_components.hikvision_nvr.store.catalogue import Catalogue, Work
+from custom_components.hikvision_nvr.store.mp4 import Fragment
+from custom_components.hikvision_nvr.store.segment import (
+    SavedSegment,
+    SegmentInfo,
+    pack_place,
+)
 from tests.offsite.servers import ACCESS_KEY, SECRET_KEY
 
 BERLIN = ZoneInfo("Europe/Berlin")
 START = "_hikvision_nvr/start"
 """Asked for when the job begins: what is killed is the job."""
 SMALLEST_PART = 5 << 20
+
+
+SEGMENTS_AT_ONCE = 4
+
+
+class Steps:
+    """Counts the steps of a job on the disk, and kills the process at one of them."""
+
+    def __init__(self, die_at: int) -> None:
+        self.count = 0
+        self._die_at = die_at
+        self._begun = False
+
+    def begin(self) -> None:
+        """Count from now on."""
+        self._begun = True
+        sys.addaudithook(self._seen)
+        write = Catalogue.write
+
+        async def counted[T](catalogue: Catalogue, work: Work[T]) -> T:
+            self._step()
+            done = await write(catalogue, work)
+            self._step()
+            return done
+
+        Catalogue.write = counted  # type: ignore[method-assign]
+
+    def end(self) -> None:
+        """Count no more."""
+        self._begun = False
+
+    def _seen(self, event: str, _arguments: tuple[Any, ...]) -> None:
+        if event in {"os.remove", "os.rmdir"}:
+            self._step()
+
+    def _step(self) -> None:
+        if not self._begun:
+            return
+        self.count += 1
+        if self.count == self._die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def record(store: Store, media: Path, orders: list[tuple[str, int, int]]) -> None:
+    """Leave whole segments of a minute, as a recording does: start, seed, size."""
+    saved = []
+    for start, seed, size in orders:
+        info = SegmentInfo(
+            camera="CAM",
+            run="00000000",
+            sequence=0,
+            start_us=int(datetime.fromisoformat(start).timestamp() * 1_000_000),
+            video="avc1.4D0028",
+            audio=None,
+        )
+        path = media / info.relative_path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(random.Random(seed).randbytes(size))
+        saved.append(
+            SavedSegment(
+                info=info,
+                size=size,
+                ticks=60 * 90_000,
+                init_size=100,
+                places=pack_place(Fragment(100, 0, True)),
+                complete=True,
+            )
+        )
+    await store.recordings.segments.save(saved)
 
 
 def describe(_camera: str, name: str, arrived: datetime) -> Sighting:
@@ -62,6 +144,7 @@ async def work(order: dict[str, Any]) -> None:
         secret_access_key=SECRET_KEY,
     )
     archive_sink.PART_SIZE = SMALLEST_PART  # type: ignore[misc]
+    local_purge._BATCH = SEGMENTS_AT_ONCE  # type: ignore[misc]
     store = Store(
         folder / "media", folder / "catalogue.sqlite", time_zone=BERLIN, offsite=True
     )
@@ -87,7 +170,11 @@ async def work(order: dict[str, Any]) -> None:
         upload = await store.uploads.pick()
         assert upload is not None
         await store.uploads.succeeded(upload, await send(bucket, upload))
+    await record(store, folder / "media", order.get("recordings", []))
     await bucket.head(order["prefix"] + START)
+    steps = Steps(order.get("die_at", 0))
+    if "die_at" in order:
+        steps.begin()
     if "kind" in order:
         job_id = await jobs.submit(order["kind"], order["arguments"])
     else:
@@ -96,6 +183,8 @@ async def work(order: dict[str, Any]) -> None:
     await jobs.start()
     if job_id:
         await jobs.result(job_id)
+    steps.end()
+    (folder / "steps").write_text(str(steps.count))
     await jobs.stop()
     await offsite.stop()
     await store.close()

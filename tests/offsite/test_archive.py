@@ -175,6 +175,33 @@ async def test_large_archive_keeps_tag_and_class(
     assert remote.unfinished_uploads() == []
 
 
+async def test_parts_are_sent_two_at_a_time_and_stay_in_order(
+    archiver: Archiver, remote: Remote, proxy: S3Proxy
+) -> None:
+    content = {f"{number}.jpg": noise(number, 1_900_000) for number in range(14)}
+    for name, data in content.items():
+        remote.put(source(name), data)
+    second = asyncio.Event()
+
+    async def fault(request: web.Request) -> web.StreamResponse | None:
+        number = request.query.get("partNumber")
+        if number == "2":
+            second.set()
+        if number == "1":
+            # It arrives after the second, which does not wait for it.
+            async with asyncio.timeout(20):
+                await second.wait()
+        return None
+
+    proxy.fault = fault
+    result = await archiver.archive("CAM", DAY, storage_class="STANDARD")
+    assert (result.members, result.deleted) == (14, 14)
+    assert remote.head(KEY)["ETag"].endswith('-4"')
+    assert members(remote, KEY) == {
+        f"CAM/2026-11-20/{name}": data for name, data in content.items()
+    }
+
+
 async def test_large_archive_in_an_instant_class_is_tagged_and_whole(
     archiver: Archiver, remote: Remote
 ) -> None:

@@ -3,11 +3,14 @@
 A step is a request: the process is killed before it reaches the service, or after it
 was carried out and before the answer is heard. A few of them; with
 HIKVISION_NVR_FULL=1 every step of every job, and moments between them: 320 rounds.
+
+A purge of recordings asks no service. Its steps are what it does on the disk: before a
+file is deleted, before and after each transaction of the catalogue.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import closing, suppress
 import gzip
 from hashlib import sha256
 import io
@@ -16,6 +19,7 @@ import os
 from pathlib import Path
 import random
 import signal
+import sqlite3
 import sys
 import tarfile
 from typing import Any, Final
@@ -63,6 +67,18 @@ PURGE_LOCAL: Final = {
     "max_delete": 100,
     "include_not_offsite": False,
 }
+
+
+PURGE_RECORDINGS: Final = {
+    "before": "2026-11-19",
+    "camera": None,
+    "pattern": "*",
+    "dry_run": False,
+    "max_delete": 1000,
+    "include_not_offsite": False,
+}
+OLD_SEGMENTS: Final = 24
+NEW_SEGMENTS: Final = 5
 
 
 def noise(seed: int, size: int = 2000) -> bytes:
@@ -347,3 +363,82 @@ async def test_killed_job_loses_nothing_and_goes_on(
         )
     print(f"{kind}: {requests} requests, {len(steps)} rounds, {killed} killed")
     assert killed >= must_be_killed
+
+
+def segments() -> list[tuple[str, int, int]]:
+    """Return recordings of six hours before the day, and of some minutes of it."""
+    old = [
+        (f"2026-11-18T{16 + number // 4}:{number % 4:02}:00+01:00", 100 + number, 3000)
+        for number in range(OLD_SEGMENTS)
+    ]
+    new = [
+        (f"2026-11-19T00:{number:02}:00+01:00", 200 + number, 3000)
+        for number in range(NEW_SEGMENTS)
+    ]
+    return [*old, *new]
+
+
+def known_segments(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / "catalogue.sqlite")) as catalogue:
+        (count,) = catalogue.execute("SELECT count(*) FROM segments").fetchone()
+        return int(count)
+
+
+def footage(folder: Path) -> set[str]:
+    return {
+        sha256(path.read_bytes()).hexdigest()
+        for path in (folder / "media" / "CAM" / "recordings").rglob("*.mp4")
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+async def test_killed_purge_of_recordings_keeps_what_is_not_meant_and_goes_on(
+    moto: str, processes: Processes, tmp_path: Path
+) -> None:
+    remote = open_remote(moto, f"bucket-{uuid.uuid4().hex}")
+    hashes = [sha256(noise(seed, size)).hexdigest() for _, seed, size in segments()]
+    meant, kept = set(hashes[:OLD_SEGMENTS]), set(hashes[OLD_SEGMENTS:])
+
+    async def one_round(name: str, die_at: int) -> tuple[int, int]:
+        """Purge, killed or not, then go on; return the exit code and the steps."""
+        folder = tmp_path / name
+        order = {
+            "folder": str(folder),
+            "url": moto,
+            "bucket": remote.name,
+            "prefix": f"{name}/",
+        }
+        begin = {
+            **order,
+            "kind": "purge_recordings",
+            "arguments": PURGE_RECORDINGS,
+            "recordings": segments(),
+            "die_at": die_at,
+        }
+        code = await processes.run(begin)
+        assert code in (0, -signal.SIGKILL)
+        left = footage(folder)
+        assert kept <= left <= kept | meant
+        # A file goes before its row: what is on the disk is known.
+        assert known_segments(folder) >= len(left)
+        if code:
+            assert await processes.run(order) == 0
+            left = footage(folder)
+        # Killed before the job itself was noted, there is nothing to go on with.
+        assert left == (kept | meant if code and die_at == 1 else kept)
+        assert known_segments(folder) == len(left)
+        assert not list((folder / "media" / "CAM").glob("recordings/*/*/.*"))
+        return code, int((folder / "steps").read_text())
+
+    code, steps = await one_round("whole", 0)
+    assert code == 0
+    # Each file, and for each batch what is noted of it.
+    assert steps > OLD_SEGMENTS
+    at = list(range(1, steps + 1))
+    if not FULL:
+        at = random.Random(20261122).sample(at, SHORT_ROUNDS)
+    for number in at:
+        code, _ = await one_round(str(number), number)
+        assert code == -signal.SIGKILL
+    print(f"purge_recordings: {steps} steps, {len(at)} rounds")

@@ -2,14 +2,17 @@
 
 from datetime import date
 
+from aiohttp import web
 import pytest
 
 from custom_components.hikvision_nvr.errors import OffsiteError
 from custom_components.hikvision_nvr.offsite.archive import Archiver
 from custom_components.hikvision_nvr.offsite.bucket import Bucket
+from custom_components.hikvision_nvr.offsite.list_answer import parse_listing
 from custom_components.hikvision_nvr.offsite.listing import ListScope, list_files
 
 from .conftest import BERLIN, LocalStore, Remote
+from .proxy import S3Proxy
 
 DAY = date(2026, 11, 20)
 
@@ -100,3 +103,70 @@ async def test_answer_is_plain(bucket: Bucket) -> None:
 async def test_reserved_folder_is_no_camera(bucket: Bucket) -> None:
     with pytest.raises(OffsiteError):
         await list_files(bucket, "_hikvision_nvr")
+
+
+ODD = ["a+b %41.jpg", "Hof \u95e8.jpg", "a&amp;<b>.jpg"]
+
+
+async def test_odd_names_are_listed_as_they_are(bucket: Bucket, remote: Remote) -> None:
+    for name in ODD:
+        remote.put(f"ODD/2026-11-20/{name}", b"1")
+    folder = "ODD/2026-11-20/"
+    found = [entry.key async for entry in bucket.objects(folder)]
+    assert sorted(found) == sorted(folder + name for name in ODD)
+    pages = [page async for page in bucket.pages("ODD/", folders=True)]
+    assert [page.folders for page in pages] == [(folder,)]
+    # botocore, which takes over where a service redirects, reads the same.
+    bucket._sender = None
+    assert [entry.key async for entry in bucket.objects(folder)] == found
+
+
+def listing(inside: str, before: str = "") -> bytes:
+    return f"{before}<ListBucketResult>{inside}</ListBucketResult>".encode()
+
+
+ENTRY = (
+    "<Contents><Key>k</Key><Size>1</Size><ETag>&quot;e&quot;</ETag>"
+    "<LastModified>2026-11-20T10:00:00.000Z</LastModified></Contents>"
+)
+
+
+def test_a_listing_without_a_namespace_is_read() -> None:
+    answer = parse_listing(listing(ENTRY))
+    (entry,) = answer.objects
+    assert (entry.key, entry.size, entry.etag) == ("k", 1, "e")
+    assert entry.modified.isoformat() == "2026-11-20T10:00:00+00:00"
+    assert (entry.storage_class, answer.next_token) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html></html>",
+        listing(ENTRY)[:-10],
+        listing(ENTRY.replace("<Key>k</Key>", "")),
+        listing(ENTRY.replace("<Size>1", "<Size>one")),
+        listing(ENTRY.replace("2026-11-20", "yesterday")),
+        # What is not listed would be taken for gone.
+        listing(f"{ENTRY}<IsTruncated>true</IsTruncated>"),
+        listing(ENTRY, '<!DOCTYPE l [<!ENTITY a "aa">]>'),
+        b"<a>" * 100_000,
+    ],
+)
+def test_what_is_no_listing_is_refused(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_listing(body)
+
+
+async def test_a_service_that_lists_the_same_page_for_ever_is_an_error(
+    bucket: Bucket, proxy: S3Proxy
+) -> None:
+    more = "<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>"
+
+    async def fault(_request: web.Request) -> web.Response:
+        return web.Response(body=listing(ENTRY + more), content_type="application/xml")
+
+    proxy.fault = fault
+    with pytest.raises(ConnectionError):
+        _ = [page async for page in bucket.pages("CAM/")]

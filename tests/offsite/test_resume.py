@@ -1,7 +1,8 @@
 """A clip goes on where it was interrupted, and no parts are left behind."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from email.utils import format_datetime
 from hashlib import sha256
 from typing import Any
 
@@ -9,7 +10,7 @@ from aiohttp import web
 import pytest
 from yarl import URL
 
-from custom_components.hikvision_nvr.offsite import transfer
+from custom_components.hikvision_nvr.offsite import janitor, transfer
 from custom_components.hikvision_nvr.offsite.bucket import Bucket
 from custom_components.hikvision_nvr.offsite.janitor import abort_strays
 from custom_components.hikvision_nvr.offsite.uploader import Uploader
@@ -20,6 +21,8 @@ from .proxy import S3Proxy
 
 PART_SIZE = 5 << 20
 """The smallest that S3 takes."""
+AT_ONCE = timedelta(minutes=-1)
+"""Also what was begun in the second of the answer is older than that."""
 CLIP = b"".join(bytes([number]) * PART_SIZE for number in range(3)) + b"the end"
 
 
@@ -184,7 +187,7 @@ def unfinished(remote: Remote) -> dict[str, str]:
 async def test_strays_of_ours_are_aborted_and_nobody_elses(
     bucket: Bucket, local: LocalStore, remote: Remote, unfinished: dict[str, str]
 ) -> None:
-    left = await abort_strays(bucket, local.store.uploads, older_than=timedelta(0))
+    left = await abort_strays(bucket, local.store.uploads, older_than=AT_ONCE)
     assert left == 0
     assert remote.unfinished_uploads() == ["backup.tar", "other/house/front/a.mp4"]
 
@@ -198,7 +201,7 @@ async def test_what_is_to_be_gone_on_with_is_left(
 ) -> None:
     await interrupted(local, proxy, start_uploader)
     begin(remote, "front/2026-11-21/b.mp4")
-    left = await abort_strays(bucket, local.store.uploads, older_than=timedelta(0))
+    left = await abort_strays(bucket, local.store.uploads, older_than=AT_ONCE)
     assert left == 0
     assert remote.unfinished_uploads() == ["front/2026-11-21/a.mp4"]
 
@@ -210,6 +213,53 @@ async def test_what_is_young_is_left_for_later(
     begin(remote, "front/2026-11-21/a.mp4")
     assert await abort_strays(bucket, local.store.uploads) == 1
     assert remote.unfinished_uploads() == ["front/2026-11-21/a.mp4"]
-    before = timedelta(minutes=-1)
-    assert await abort_strays(bucket, local.store.uploads, older_than=before) == 0
+    assert await abort_strays(bucket, local.store.uploads, older_than=AT_ONCE) == 0
     assert remote.unfinished_uploads() == []
+
+
+class TwoDaysAhead(datetime):
+    """The clock of a machine that has lost its time."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> TwoDaysAhead:
+        return cls.fromtimestamp(datetime.now(UTC).timestamp() + 2 * 86400, tz)
+
+
+async def test_a_clock_that_is_ahead_aborts_no_upload_that_runs(
+    unconditional: tuple[Bucket, Remote],
+    local: LocalStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bucket, remote = unconditional
+    begin(remote, "front/2026-11-21/a.mp4")
+    monkeypatch.setattr(janitor, "datetime", TwoDaysAhead)
+    assert await abort_strays(bucket, local.store.uploads) == 1
+    assert remote.unfinished_uploads() == ["front/2026-11-21/a.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("age", "left"), [(timedelta(hours=23), 1), (timedelta(hours=25), 0), (None, 1)]
+)
+async def test_how_old_a_stray_is_is_told_by_the_service(
+    bucket: Bucket,
+    local: LocalStore,
+    remote: Remote,
+    proxy: S3Proxy,
+    age: timedelta | None,
+    left: int,
+) -> None:
+    begin(remote, "front/2026-11-21/a.mp4")
+    listed = remote.client.list_multipart_uploads(Bucket=remote.name)
+    (upload,) = listed["Uploads"]
+
+    async def fault(request: web.Request) -> web.StreamResponse | None:
+        if "uploads" not in request.query:
+            return None
+        answer = await proxy.forward(request)
+        told = "" if age is None else format_datetime(upload["Initiated"] + age)
+        answer.headers["Date"] = told
+        return answer
+
+    proxy.fault = fault
+    assert await abort_strays(bucket, local.store.uploads) == left
+    assert len(remote.unfinished_uploads()) == left

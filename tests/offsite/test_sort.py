@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+import uuid
 
 from aiohttp import web
 import pytest
@@ -10,10 +11,20 @@ import pytest
 from custom_components.hikvision_nvr.errors import OffsiteError, OffsiteUnreachableError
 from custom_components.hikvision_nvr.jobs import JobRun
 from custom_components.hikvision_nvr.offsite.bucket import Bucket
+from custom_components.hikvision_nvr.offsite.client import open_bucket
+from custom_components.hikvision_nvr.offsite.discovery import discover
 from custom_components.hikvision_nvr.offsite.multipart import PART_SIZE
 from custom_components.hikvision_nvr.offsite.sort import Sorter
 
-from .conftest import BERLIN, LocalStore, Remote, captures, describe
+from .conftest import (
+    BERLIN,
+    LocalStore,
+    Remote,
+    captures,
+    client_of,
+    describe,
+    settings_for,
+)
 from .proxy import S3Proxy
 
 NAMED = "20261120T{hour:02}0000Z"
@@ -267,6 +278,7 @@ async def test_restart_goes_on_behind_the_last_page(
             "outcomes": {"moved": 4, "duplicate": 1},
             "by_camera": {"A": 5},
             "failed": 0,
+            "hidden": 0,
             "errors": [],
         },
         "camera": "B",
@@ -496,7 +508,49 @@ async def test_result_is_plain_json(sorter: MakeSorter, bucket: Bucket) -> None:
         "renamed": 0,
         "skipped": 0,
         "failed": 0,
+        "hidden": 0,
         "by_camera": {},
         "errors": [],
         "complete": True,
     }
+
+
+@pytest.mark.parametrize("asked", [False, True])
+async def test_in_a_bucket_with_object_lock_a_source_is_hidden_and_told(
+    sorter: MakeSorter, proxy: S3Proxy, moto: str, asked: bool
+) -> None:
+    """The copy is in its day; the locked version of the source stays behind it."""
+    remote = Remote(client_of(moto), f"bucket-{uuid.uuid4().hex}")
+    remote.client.create_bucket(Bucket=remote.name, ObjectLockEnabledForBucket=True)
+    name = f"{NAMED.format(hour=10)}.jpg"
+    remote.put(
+        f"CAM/{name}",
+        b"evidence",
+        ObjectLockMode="COMPLIANCE",
+        ObjectLockRetainUntilDate=datetime.now(UTC) + timedelta(days=30),
+    )
+    async with open_bucket(settings_for(proxy.url, remote.name)) as bucket:
+        if asked:
+            bucket.capabilities = await discover(bucket)
+        job = JobRun({})
+        result = await sorter(bucket).sort(job=job)
+        again = await sorter(bucket).sort()
+    assert (result.moved, result.hidden, result.failed) == (1, 1, 0)
+    assert job.checkpoint["tally"]["hidden"] == 1
+    assert remote.read(f"CAM/2026-11-20/{name}") == b"evidence"
+    answer = remote.client.list_object_versions(
+        Bucket=remote.name, Prefix=f"CAM/{name}"
+    )
+    (old,) = answer["Versions"]
+    (marker,) = answer["DeleteMarkers"]
+    assert (old["IsLatest"], marker["IsLatest"]) == (False, True)
+    # It is out of sight: nothing is sorted twice.
+    assert (again.scanned, again.hidden) == (0, 0)
+
+
+async def test_without_versions_nothing_is_hidden(
+    sorter: MakeSorter, bucket: Bucket, remote: Remote
+) -> None:
+    remote.put(f"CAM/{NAMED.format(hour=10)}.jpg")
+    result = await sorter(bucket).sort()
+    assert (result.moved, result.hidden) == (1, 0)

@@ -329,3 +329,33 @@ async def test_cancel_stops_between_two_cameras(
     job.done = cancel  # type: ignore[method-assign]
     result = await verifier.verify(scope("archives"), job)
     assert (result["differences"], result["complete"]) == (1, False)
+
+
+async def test_what_is_added_counts_in_the_class_that_it_has(
+    verifier: Verifier, bucket: Bucket, local: LocalStore, remote: Remote
+) -> None:
+    remote.put("CAM/2026-11-20/a.jpg", b"12345", StorageClass="GLACIER_IR")
+    remote.put("CAM/2026-11-20/b.jpg", b"123", StorageClass="STANDARD_IA")
+    remote.put("CAM/2026-11-20/c.jpg", b"1")
+    # The row of one is there, and the catalogue has forgotten that it is offsite.
+    noon = datetime(2026, 11, 20, 12, tzinfo=BERLIN)
+    own = await local.keep(b"of ours", "own.jpg", camera="CAM", event_time=noon)
+    upload = await local.store.uploads.pick()
+    assert upload is not None
+    await local.store.uploads.succeeded(upload, await send(bucket, upload))
+    await local.store.captures.purged([f"CAM/{own.day}/own.jpg"])
+    remote.put(
+        f"CAM/{own.day}/own.jpg",
+        b"of ours",
+        StorageClass="GLACIER_IR",
+        Metadata={"sha256": own.sha256},
+    )
+    await verifier.verify(scope("catalogue", repair=True))
+    assert await totals(local) == {
+        "STANDARD": (1, 1),
+        "STANDARD_IA": (1, 3),
+        "GLACIER_IR": (2, 12),
+    }
+    # What leaves the bucket leaves the class that it was counted in.
+    await local.store.captures.purged(["CAM/2026-11-20/a.jpg", "CAM/2026-11-20/b.jpg"])
+    assert await totals(local) == {"STANDARD": (1, 1), "GLACIER_IR": (1, 7)}

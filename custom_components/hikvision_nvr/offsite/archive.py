@@ -11,16 +11,18 @@ archive, proves it by its index, and deletes the rest.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from functools import partial
 from hashlib import md5
+from itertools import batched
 from typing import TYPE_CHECKING, Final, Self
 
 from ..errors import ArchiveError, OffsiteUnreachableError
 from ..jobs import JobRun
+from ..model import Capture
 from .archive_index import Member, write_index
 from .archive_parts import ArchivedDay, ProvenMember, archived_parts, proven_members
 from .archive_sink import ArchiveSink
@@ -33,7 +35,7 @@ from .archive_source import (
     read_source,
 )
 from .bucket import Bucket, KeyTakenError, StoredObject
-from .concurrency import OneThread
+from .concurrency import OneThread, both
 from .failure import readable_errors
 from .keys import ObjectKind, require_camera
 from .local_source import LocalSource, read_local
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 
 DEFAULT_ARCHIVE_CLASS: Final = "GLACIER"
 READS_AT_ONCE: Final = 8
+KNOWN_AT_ONCE: Final = 256
+"""So many sources are looked up in the catalogue at a time."""
 MOST_BROKEN_OFF: Final = 16
 """So many downloads without a complete answer: it is the service, not the object."""
 
@@ -147,16 +151,12 @@ class Archiver:
             packed = await self._written(
                 camera, day, rest, failed, key, index_key, storage_class, job
             )
-            actual_class = await self._verified(key, packed.sink)
-            await self._store.bucket.archive_written(
-                key,
-                camera=camera,
-                day=day,
-                size=packed.sink.size,
-                storage_class=actual_class,
+            actual_class, same = await both(
+                self._verified(camera, day, key, packed.sink),
+                self._bucket.unchanged(packed.members),
             )
             deleted += await self._delete_sources(
-                camera, day, dict.fromkeys(packed.members, key), failed
+                camera, day, dict.fromkeys(packed.members, key), same, failed
             )
         return ArchiveResult(
             camera=camera,
@@ -199,6 +199,7 @@ class Archiver:
                 camera,
                 day,
                 {source: found.archive_key for source, found in known.items()},
+                await self._bucket.unchanged(known),
                 failed,
             )
         return {
@@ -335,7 +336,9 @@ class Archiver:
         """Pack what can be read; raises SourceFailedError for a large one that broke."""
         members: dict[StoredObject, Member] = {}
         broken_off = from_disk = 0
-        async with _ReadAhead(self._bucket, self._store, sources, thread) as ahead:
+        async with _ReadAhead(
+            self._bucket, self._store, sources, thread, self._member_name
+        ) as ahead:
             async for source, content in ahead:
                 job.check()
                 name = self._member_name(source)
@@ -351,9 +354,7 @@ class Archiver:
                 if isinstance(content, Content):
                     mtime, digest = content.mtime, content.sha256
                     from_disk += content.from_disk
-                    await sink.write(
-                        await thread.run(partial(pack, name, content.data, mtime))
-                    )
+                    await sink.write(content.packed)
                 else:
                     from_disk += isinstance(content, LocalSource)
                     mtime, digest = await self._pack_large(source, content, name, sink)
@@ -417,8 +418,10 @@ class Archiver:
                 )
             raise
 
-    async def _verified(self, key: str, sink: ArchiveSink) -> str:
-        """Compare the archive with what was sent; return its storage class."""
+    async def _verified(
+        self, camera: str, day: date, key: str, sink: ArchiveSink
+    ) -> str:
+        """Compare the archive with what was sent and note it; return its class."""
         stored = await self._bucket.head(key)
         if stored is None or stored.size != sink.size:
             raise ArchiveError(
@@ -427,6 +430,13 @@ class Archiver:
         # Where the ETag says nothing, the service has checked each part's MD5.
         if not stored.etag_is_opaque and stored.etag not in sink.etags:
             raise ArchiveError(f"{key} has another ETag than sent, nothing was deleted")
+        await self._store.bucket.archive_written(
+            key,
+            camera=camera,
+            day=day,
+            size=sink.size,
+            storage_class=stored.storage_class,
+        )
         return stored.storage_class
 
     async def _delete_sources(
@@ -434,13 +444,14 @@ class Archiver:
         camera: str,
         day: date,
         archive_of: Mapping[StoredObject, str],
+        same: set[str],
         failed: dict[str, str],
     ) -> int:
         """Delete sources that are still as they were listed; return how many went.
 
-        ``archive_of`` says in which archive each of them is proven to be.
+        ``archive_of`` says in which archive each of them is proven to be, ``same`` are
+        the keys of those that were just listed as before.
         """
-        same = await self._bucket.unchanged(archive_of)
         changed = {source.key for source in archive_of} - same
         failed |= dict.fromkeys(changed, "changed meanwhile, kept")
         by_archive: dict[str, list[str]] = {}
@@ -463,6 +474,9 @@ class Archiver:
             await self._bucket.delete(left)
 
 
+type _Ahead = tuple[StoredObject, Capture | None, asyncio.Task[Content] | None]
+
+
 class _ReadAhead:
     """Reads small objects ahead, in order, and opens a large one when it is its turn."""
 
@@ -472,18 +486,22 @@ class _ReadAhead:
         store: Store,
         sources: Iterable[StoredObject],
         thread: OneThread,
+        name_of: Callable[[StoredObject], str],
     ) -> None:
         self._bucket = bucket
         self._store = store
         self._thread = thread
-        self._sources = iter(sources)
-        self._window: deque[tuple[StoredObject, asyncio.Task[Content] | None]] = deque()
+        self._name_of = name_of
+        self._batches = batched(sources, KNOWN_AT_ONCE, strict=False)
+        self._batch: Iterator[StoredObject] = iter(())
+        self._captures: Mapping[str, Capture] = {}
+        self._window: deque[_Ahead] = deque()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        tasks = [task for _, task in self._window if task is not None]
+        tasks = [task for *_, task in self._window if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -494,30 +512,48 @@ class _ReadAhead:
     async def __anext__(
         self,
     ) -> tuple[StoredObject, Content | OpenSource | LocalSource | SourceFailedError]:
-        self._fill()
+        await self._fill()
         if not self._window:
             raise StopAsyncIteration
-        source, task = self._window.popleft()
+        source, capture, task = self._window.popleft()
         try:
             if task is None:
-                local = await read_local(self._store, source, self._thread)
+                local = await self._read_local(source, capture)
                 return source, local or await open_source(self._bucket, source)
             return source, await task
         except SourceFailedError as error:
             return source, error
 
-    def _fill(self) -> None:
+    async def _fill(self) -> None:
         while len(self._window) < READS_AT_ONCE:
-            source = next(self._sources, None)
+            source = next(self._batch, None)
             if source is None:
-                return
+                batch = next(self._batches, None)
+                if batch is None:
+                    return
+                self._captures = await self._store.captures.of_objects(
+                    [source.key for source in batch]
+                )
+                self._batch = iter(batch)
+                continue
+            capture = self._captures.get(source.key)
             task = None
             if source.size <= SMALL_SIZE:
-                task = asyncio.create_task(self._read_small(source))
-            self._window.append((source, task))
+                task = asyncio.create_task(self._read_small(source, capture))
+            self._window.append((source, capture, task))
 
-    async def _read_small(self, source: StoredObject) -> Content:
-        local = await read_local(self._store, source, self._thread)
+    async def _read_small(
+        self, source: StoredObject, capture: Capture | None
+    ) -> Content:
+        local = await self._read_local(source, capture)
         if isinstance(local, Content):
             return local
-        return await read_source(self._bucket, source, self._thread)
+        return await read_source(
+            self._bucket, source, self._thread, partial(pack, self._name_of(source))
+        )
+
+    async def _read_local(
+        self, source: StoredObject, capture: Capture | None
+    ) -> Content | LocalSource | None:
+        packing = partial(pack, self._name_of(source))
+        return await read_local(self._store, source, capture, self._thread, packing)

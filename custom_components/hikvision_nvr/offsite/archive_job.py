@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
+from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ArchiveError, JobCancelledError
 from ..jobs import JobRun
-from .archive import Archiver
+from .archive import KNOWN_AT_ONCE, Archiver
 from .archive_sink import PART_SIZE
 from .bucket import DELETE_BATCH, Bucket, StoredObject
 from .cameras import read_camera_folder
@@ -236,11 +237,13 @@ class ArchiveJob:
     async def _count(self, sources: Sequence[StoredObject], own: _Estimate) -> None:
         own.objects = len(sources)
         own.bytes = sum(source.size for source in sources)
-        for source in sources:
-            capture = await self._store.captures.of_object(source.key)
-            if capture is None or not capture.local:
-                own.downloads += 1
-                own.downloaded += source.size
+        for batch in batched(sources, KNOWN_AT_ONCE, strict=False):
+            known = await self._store.captures.of_objects([one.key for one in batch])
+            for source in batch:
+                capture = known.get(source.key)
+                if capture is None or not capture.local:
+                    own.downloads += 1
+                    own.downloaded += source.size
         # The parts, what begins and ends them, and the index.
         own.writes = own.bytes // PART_SIZE + 4
         own.others = 2 * (own.objects // DELETE_BATCH + 1) + 3

@@ -1,10 +1,11 @@
 """Writes an archive as one new object, in bounded memory."""
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
-from hashlib import md5
+from hashlib import md5, sha256
 import math
 from types import TracebackType
 from typing import Any, Final, Self
@@ -13,15 +14,27 @@ from .bucket import Bucket
 from .concurrency import OneThread
 from .multipart import MultipartUpload
 from .options import first_accepted, option_variants
+from .packing import Packed
 
 ARCHIVE_TAG: Final = "archived=yes"
 PART_SIZE: Final = 8 << 20
-"""Bytes; of the part that is collected and of the one that is sent."""
+"""Bytes; of the part that is collected and of those that are sent."""
+PARTS_AT_ONCE: Final = 2
+"""Parts that are hashed or sent while the next one is collected."""
 MOST_PARTS: Final = 10_000
 """Of one object (AWS S3 API)."""
 
 _OVERHEAD: Final = 1.05
 """A tar is a little larger than what is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The bytes of a part and their digests."""
+
+    content: bytes
+    md5: bytes
+    sha256: bytes
 
 
 class ArchiveSink:
@@ -51,10 +64,11 @@ class ArchiveSink:
         )
         self._parts = MultipartUpload(bucket, key, self._variants)
         self._part_size = part_size(expected)
-        self._buffer = bytearray()
+        self._collected: Packed = []
+        self._missing = self._part_size
         self._md5 = md5(usedforsecurity=False)
-        self._rest: tuple[bytes, bytes] | None = None
-        self._sending: asyncio.Task[None] | None = None
+        self._rest: _Part | None = None
+        self._sending: deque[asyncio.Task[None]] = deque()
         self._accepted: Mapping[str, Any] = {}
         self.size = 0
 
@@ -69,10 +83,9 @@ class ArchiveSink:
         traceback: TracebackType | None,
     ) -> None:
         """Abort what was not finished."""
-        if (sending := self._sending) is not None:
+        for sending in self._sending:
             sending.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await sending
+        await asyncio.gather(*self._sending, return_exceptions=True)
         await self._parts.__aexit__(kind, error, traceback)
 
     @property
@@ -90,28 +103,33 @@ class ArchiveSink:
         """Whether the service took the tag."""
         return "Tagging" in self._accepted
 
-    async def write(self, data: bytes) -> None:
-        """Append bytes. A full part is sent while the next one is collected.
+    async def write(self, packed: Packed) -> None:
+        """Append bytes. Full parts are sent while the next one is collected.
 
-        Raises what was wrong with the one before.
+        Raises what was wrong with one of those before.
         """
-        self._buffer += data
-        self.size += len(data)
-        while len(self._buffer) >= self._part_size:
-            await self._sent()
-            full = self._buffer
-            self._buffer = full[self._part_size :]
-            del full[self._part_size :]
-            self._sending = asyncio.create_task(self._send(full))
+        for piece in packed:
+            self.size += len(piece)
+            rest = memoryview(piece)
+            while len(rest) >= self._missing:
+                self._collected.append(rest[: self._missing])
+                rest = rest[self._missing :]
+                await self._sent(PARTS_AT_ONCE - 1)
+                full, self._collected = self._collected, []
+                self._missing = self._part_size
+                self._sending.append(asyncio.create_task(self._send(full)))
+            if len(rest):
+                self._collected.append(rest)
+                self._missing -= len(rest)
 
     async def seal(self) -> None:
         """Take no more bytes: all that is missing now is the request that ends it."""
-        await self._sent()
+        await self._sent(0)
+        rest, self._collected = self._collected, []
         if not self._parts.size:
-            self._rest = await self._thread.run(partial(self._hash, self._buffer))
-        elif self._buffer:
-            await self._send(self._buffer)
-        self._buffer = bytearray()
+            self._rest = await self._thread.run(partial(self._hash, rest))
+        elif rest:
+            await self._send(rest)
 
     async def finish(self) -> None:
         """Make the object of what was sealed; raises KeyTakenError if it exists."""
@@ -119,32 +137,45 @@ class ArchiveSink:
             await self._parts.complete()
             self._accepted = self._parts.accepted
             return
-        body, digest = self._rest
+        rest = self._rest
 
         async def put(options: Mapping[str, Any]) -> None:
-            await self._bucket.put_new(self._key, body, body_md5=digest, **options)
+            await self._bucket.put_new(
+                self._key,
+                rest.content,
+                body_md5=rest.md5,
+                body_sha256=rest.sha256,
+                **options,
+            )
 
         _, self._accepted = await first_accepted(put, self._variants)
 
-    async def _sent(self) -> None:
-        sending, self._sending = self._sending, None
-        if sending is not None:
+    async def _sent(self, but: int) -> None:
+        """Return once no more than so many parts are on their way."""
+        while len(self._sending) > but:
+            sending = self._sending[0]
             try:
                 await sending
             finally:
                 # Cancelled while it waits: nothing may be sent after the end.
                 sending.cancel()
+            self._sending.popleft()
 
-    async def _send(self, buffer: bytearray) -> None:
-        part, digest = await self._thread.run(partial(self._hash, buffer))
-        await self._parts.add(part, digest)
+    async def _send(self, packed: Packed) -> None:
+        # The thread takes them in their order, which the hash of the whole needs.
+        part = await self._thread.run(partial(self._hash, packed))
+        await self._parts.add(part.content, part.md5, part.sha256)
 
-    def _hash(self, buffer: bytearray) -> tuple[bytes, bytes]:
-        """Return a part and its MD5 (blocking: copies and hashes)."""
-        part = bytes(buffer)
-        buffer.clear()
-        self._md5.update(part)
-        return part, md5(part, usedforsecurity=False).digest()
+    def _hash(self, packed: Packed) -> _Part:
+        """Return a part and its digests (blocking: copies and hashes)."""
+        content = b"".join(packed)
+        packed.clear()
+        self._md5.update(content)
+        return _Part(
+            content,
+            md5(content, usedforsecurity=False).digest(),
+            sha256(content).digest(),
+        )
 
 
 def part_size(expected: int) -> int:

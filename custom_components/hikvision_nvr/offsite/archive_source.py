@@ -1,7 +1,7 @@
 """Reads the objects that go into an archive, and checks every byte of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import md5, sha256
@@ -14,6 +14,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from .bucket import Bucket, StoredObject, has_opaque_etag, is_md5
 from .concurrency import OneThread
 from .failure import code_of
+from .packing import Packed
+
+type Packing = Callable[[bytes, int], Packed]
+"""Packs an object's bytes with its time, in seconds since 1970 (blocking)."""
 
 SMALL_SIZE: Final = 2 * 1024 * 1024
 """Up to this many bytes an object is read whole, several at a time."""
@@ -45,9 +49,9 @@ class SourceFailedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """An object read whole, checked."""
+    """An object read whole, checked and packed."""
 
-    data: bytes
+    packed: Packed
     sha256: str
     mtime: int
     from_disk: bool = False
@@ -141,12 +145,12 @@ async def open_source(bucket: Bucket, source: StoredObject) -> OpenSource:
 
 
 async def read_source(
-    bucket: Bucket, source: StoredObject, thread: OneThread
+    bucket: Bucket, source: StoredObject, thread: OneThread, packing: Packing
 ) -> Content:
     """Read a small object whole; raises SourceFailedError after three tries."""
     for remaining in reversed(range(_TRIES)):
         try:
-            return await _read_once(bucket, source, thread)
+            return await _read_once(bucket, source, thread, packing)
         except SourceFailedError:
             if not remaining:
                 raise
@@ -154,7 +158,7 @@ async def read_source(
 
 
 async def _read_once(
-    bucket: Bucket, source: StoredObject, thread: OneThread
+    bucket: Bucket, source: StoredObject, thread: OneThread, packing: Packing
 ) -> Content:
     try:
         answer = await bucket.get_whole(source)
@@ -164,8 +168,13 @@ async def _read_once(
         raise _broken_off(source, error) from error
     data: bytes = answer["Body"]
     reader = OpenSource(source, answer)
-    await thread.run(lambda: reader.take_whole(data))
-    return Content(data=data, sha256=reader.sha256, mtime=reader.mtime)
+
+    def check_and_pack() -> Content:
+        reader.take_whole(data)
+        mtime = reader.mtime
+        return Content(packed=packing(data, mtime), sha256=reader.sha256, mtime=mtime)
+
+    return await thread.run(check_and_pack)
 
 
 def _broken_off(source: StoredObject, error: Exception) -> SourceFailedError:

@@ -25,7 +25,9 @@ from .failure import (
     is_precondition_failed,
     status_of,
 )
+from .http import BadAnswerError
 from .keys import Layout
+from .list_answer import ListAnswer, ListedObject
 from .sender import HEADERS, Body, RedirectedError, Sender
 
 if TYPE_CHECKING:
@@ -46,6 +48,12 @@ _NO_BATCH_DELETE: Final = frozenset(
 _CONDITION_UNKNOWN: Final = frozenset(
     {"NotImplemented", "InvalidArgument", "InvalidRequest"}
 )
+_LISTING_NAMES: Final = {
+    "prefix": "Prefix",
+    "delimiter": "Delimiter",
+    "start-after": "StartAfter",
+    "continuation-token": "ContinuationToken",
+}
 _SINGLE_DELETES_AT_ONCE: Final = 8
 _FREE_SECONDS: Final = 0.3
 """For so long a key counts as free that HEAD has not found."""
@@ -187,28 +195,33 @@ class Bucket:
 
         ``after`` is the key behind which the listing begins.
         """
-        paginator = self.client.get_paginator("list_objects_v2")
-        options: dict[str, Any] = {"Delimiter": "/"} if folders else {}
+        query = {"prefix": prefix}
+        if folders:
+            query["delimiter"] = "/"
         if after > prefix:
-            options["StartAfter"] = after
-        async for answer in paginator.paginate(
-            Bucket=self.name, Prefix=prefix, **options
-        ):
+            query["start-after"] = after
+        token: str | None = None
+        while True:
+            asked = query if token is None else {**query, "continuation-token": token}
+            answer = await self._listed(asked)
             yield Page(
                 objects=tuple(
                     StoredObject(
-                        key=entry["Key"],
-                        size=entry["Size"],
-                        etag=plain_etag(entry["ETag"]),
-                        modified=entry["LastModified"],
-                        storage_class=entry.get("StorageClass", DEFAULT_CLASS),
+                        key=entry.key,
+                        size=entry.size,
+                        etag=entry.etag,
+                        modified=entry.modified,
+                        storage_class=entry.storage_class or DEFAULT_CLASS,
                     )
-                    for entry in answer.get("Contents", ())
+                    for entry in answer.objects
                 ),
-                folders=tuple(
-                    entry["Prefix"] for entry in answer.get("CommonPrefixes", ())
-                ),
+                folders=answer.folders,
             )
+            if answer.next_token is None:
+                return
+            if answer.next_token == token:
+                raise BadAnswerError("the service lists the same page for ever")
+            token = answer.next_token
 
     async def objects(self, prefix: str) -> AsyncIterator[StoredObject]:
         """List every object below a prefix, in the order of keys."""
@@ -350,6 +363,12 @@ class Bucket:
         known = self.capabilities
         return self.settings.checksum and known is not None and known.checksum
 
+    @property
+    def may_have_versions(self) -> bool:
+        """Whether the bucket may keep what is deleted; told by the answer then."""
+        known = self.capabilities
+        return known is None or known.versioning is not False
+
     def room_for(self, size: int) -> AbstractAsyncContextManager[None]:
         """Return what to hold while a body of so many bytes is in memory."""
         return nullcontext() if self._sender is None else self._sender.room_for(size)
@@ -485,6 +504,33 @@ class Bucket:
             Bucket=self.name, Key=key
         )
         return answer
+
+    async def _listed(self, query: Mapping[str, str]) -> ListAnswer:
+        if self._sender is not None:
+            try:
+                return await self._sender.list_page(query)
+            except RedirectedError:
+                self._sender = None
+        answer = await self.client.list_objects_v2(
+            Bucket=self.name,
+            **{_LISTING_NAMES[name]: value for name, value in query.items()},  # type: ignore[arg-type]
+        )
+        return ListAnswer(
+            objects=tuple(
+                ListedObject(
+                    key=entry["Key"],
+                    size=entry["Size"],
+                    etag=plain_etag(entry["ETag"]),
+                    modified=entry["LastModified"],
+                    storage_class=entry.get("StorageClass"),
+                )
+                for entry in answer.get("Contents", ())
+            ),
+            folders=tuple(
+                entry["Prefix"] for entry in answer.get("CommonPrefixes", ())
+            ),
+            next_token=answer.get("NextContinuationToken"),
+        )
 
     async def _put(
         self,

@@ -1,9 +1,9 @@
 """Doing the same to many things, a few at a time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Self
+from typing import Any, Self
 
 
 class OneThread:
@@ -28,6 +28,22 @@ class OneThread:
     async def run[T](self, work: Callable[[], T]) -> T:
         """Run ``work`` in the thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+
+async def both[A, B](
+    first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B]
+) -> tuple[A, B]:
+    """Await two things at once.
+
+    An exception of one cancels the other and is raised as it is.
+    """
+    one, other = asyncio.create_task(first), asyncio.create_task(second)
+    try:
+        return await asyncio.gather(one, other)
+    finally:
+        one.cancel()
+        other.cancel()
+        await asyncio.gather(one, other, return_exceptions=True)
 
 
 async def for_each[T](

@@ -289,6 +289,8 @@ class _Parser:
         self._bodiless = bodiless
         self._most_body = most_body
         self._buffer = bytearray()
+        self._pieces: list[bytes] = []
+        self._missing = 0
         self._status = 0
         self._headers: dict[str, str] | None = None
         self._length: int | None = None
@@ -299,18 +301,39 @@ class _Parser:
 
     def feed(self, data: bytes) -> Answer | None:
         """Take bytes; return the answer once it is whole. Raises ValueError."""
-        self._buffer += data
-        while self._headers is None:
-            end = self._buffer.find(b"\r\n\r\n")
-            if end < 0:
-                if len(self._buffer) > MOST_HEAD:
-                    raise ValueError("too long a head")
+        if self._missing:
+            # Most of a long body comes so, and is joined only once.
+            self._pieces.append(data)
+            self._missing -= len(data)
+            return self._joined() if self._missing <= 0 else None
+        if self._headers is None:
+            rest = self._after_head(bytes(self._buffer) + data)
+            if rest is None:
                 return None
-            self._read_head(bytes(self._buffer[:end]).decode("latin-1"))
-            del self._buffer[: end + 4]
+            data = rest
+        if self._length is not None:
+            self._pieces.append(data)
+            self._missing = self._length - len(data)
+            return self._joined() if self._missing <= 0 else None
+        self._buffer += data
         if len(self._buffer) + len(self._body) > self._most_body:
             raise ValueError("too long a body")
-        return self._whole()
+        return self._unchunked() if self._chunked else None
+
+    def _after_head(self, data: bytes) -> bytes | None:
+        """Read the head; return what follows it, None if it is not whole yet."""
+        self._buffer.clear()
+        start = 0
+        while self._headers is None:
+            end = data.find(b"\r\n\r\n", start)
+            if end < 0:
+                if len(data) - start > MOST_HEAD:
+                    raise ValueError("too long a head")
+                self._buffer += data[start:]
+                return None
+            self._read_head(data[start:end].decode("latin-1"))
+            start = end + 4
+        return data[start:]
 
     def end(self) -> Answer | None:
         """Take the end of the connection; return an answer that ends with it."""
@@ -351,14 +374,12 @@ class _Parser:
             if not 0 <= self._length <= self._most_body:
                 raise ValueError("too long a body")
 
-    def _whole(self) -> Answer | None:
-        if self._chunked:
-            return self._unchunked()
-        if self._length is None or len(self._buffer) < self._length:
-            return None
-        # More than was asked for belongs to nobody.
-        self.keeps = self.keeps and len(self._buffer) == self._length
-        return self._made(bytes(self._buffer[: self._length]))
+    def _joined(self) -> Answer:
+        if self._missing < 0:
+            # More than was asked for belongs to nobody.
+            self.keeps = False
+            self._pieces[-1] = self._pieces[-1][: self._missing]
+        return self._made(b"".join(self._pieces))
 
     def _unchunked(self) -> Answer | None:
         while (end := self._buffer.find(b"\r\n")) >= 0:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..model import Capture
-from .archive_source import SMALL_SIZE, Content, SourceFailedError
+from .archive_source import SMALL_SIZE, Content, Packing, SourceFailedError
 from .bucket import StoredObject
 from .concurrency import OneThread
 from .multipart import PART_SIZE
@@ -53,22 +53,23 @@ class LocalSource:
 
 
 async def read_local(
-    store: Store, source: StoredObject, thread: OneThread
+    store: Store,
+    source: StoredObject,
+    capture: Capture | None,
+    thread: OneThread,
+    packing: Packing,
 ) -> Content | LocalSource | None:
-    """Return an object's content from the disk; None when it must be downloaded."""
-    capture = await store.captures.of_object(source.key)
+    """Return an object's content from the disk; None when it must be downloaded.
+
+    ``capture`` is what the catalogue says was uploaded there.
+    """
     if capture is None or capture.size != source.size or not capture.local:
         return None
     path = store.path(capture)
     if source.size > SMALL_SIZE:
         same = await thread.run(lambda: has_content(path, capture, source.etag))
         return LocalSource(source, capture, path) if same else None
-    data = await thread.run(lambda: _read_small(path, capture, source))
-    if data is None:
-        return None
-    return Content(
-        data=data, sha256=capture.sha256, mtime=_mtime(capture), from_disk=True
-    )
+    return await thread.run(lambda: _read_small(path, capture, source, packing))
 
 
 def has_content(path: Path, capture: Capture, etag: str | None) -> bool:
@@ -91,7 +92,9 @@ def has_content(path: Path, capture: Capture, etag: str | None) -> bool:
     return digest.hexdigest() == capture.sha256 and etag in etags
 
 
-def _read_small(path: Path, capture: Capture, source: StoredObject) -> bytes | None:
+def _read_small(
+    path: Path, capture: Capture, source: StoredObject, packing: Packing
+) -> Content | None:
     try:
         data = path.read_bytes()
     except OSError:
@@ -100,7 +103,12 @@ def _read_small(path: Path, capture: Capture, source: StoredObject) -> bytes | N
         sha256(data).hexdigest() == capture.sha256
         and md5(data, usedforsecurity=False).hexdigest() == source.etag
     )
-    return data if same else None
+    if not same:
+        return None
+    mtime = _mtime(capture)
+    return Content(
+        packed=packing(data, mtime), sha256=capture.sha256, mtime=mtime, from_disk=True
+    )
 
 
 def _mtime(capture: Capture) -> int:

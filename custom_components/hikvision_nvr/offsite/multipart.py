@@ -1,5 +1,6 @@
 """A multipart upload that never leaves parts behind unknown (AWS S3 API)."""
 
+import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,7 +63,9 @@ class MultipartUpload:
         self._on_begin = on_begin
         self._id: str | None = None
         self._there: dict[int, tuple[str, int]] = {}
-        self._parts: list[_Part] = []
+        self._parts: dict[int, _Part] = {}
+        self._numbered = 0
+        self._beginning = asyncio.Lock()
         self._size = 0
         self._kept = False
         self.accepted: Mapping[str, Any] = variants[0]
@@ -85,8 +88,9 @@ class MultipartUpload:
     @property
     def etag(self) -> str:
         """The ETag that the parts give: the MD5 of their MD5s, and their number."""
-        joined = md5(b"".join(part.md5 for part in self._parts), usedforsecurity=False)
-        return f"{joined.hexdigest()}-{len(self._parts)}"
+        joined = b"".join(part.md5 for _, part in sorted(self._parts.items()))
+        digest = md5(joined, usedforsecurity=False).hexdigest()
+        return f"{digest}-{len(self._parts)}"
 
     @property
     def size(self) -> int:
@@ -100,15 +104,19 @@ class MultipartUpload:
     async def add(
         self, part: bytes, part_md5: bytes, part_sha256: bytes | None = None
     ) -> None:
-        """Send the next part; its digests let the service refuse a damaged one."""
-        if self._id is None:
-            if self._begun is not None:
+        """Send the next part; its digests let the service refuse a damaged one.
+
+        Several may be on their way at once: the order is that of the calls.
+        """
+        self._numbered += 1
+        number = self._numbered
+        async with self._beginning:
+            if self._id is None and self._begun is not None:
                 await self._go_on(self._begun)
             if self._id is None:
                 # Cancelled between its request and its answer, an upload would stay
                 # behind whose id nobody knows.
                 await finished(self._create(), within=ABORT_SECONDS)
-        number = len(self._parts) + 1
         etag, size = self._there.get(number, ("", 0))
         if (etag, size) != (part_md5.hex(), len(part)):
             options = {}
@@ -124,7 +132,7 @@ class MultipartUpload:
                 part_sha256=part_sha256,
                 **options,
             )
-        self._parts.append(_Part(etag, part_md5, part_sha256))
+        self._parts[number] = _Part(etag, part_md5, part_sha256)
         self._size += len(part)
 
     async def complete(self) -> None:
@@ -142,7 +150,7 @@ class MultipartUpload:
                 MultipartUpload={
                     "Parts": [
                         self._named(part, number)
-                        for number, part in enumerate(self._parts, start=1)
+                        for number, part in sorted(self._parts.items())
                     ]
                 },
                 **await self._bucket.no_overwrite(),

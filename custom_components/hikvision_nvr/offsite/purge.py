@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 from ..jobs import JobRun
+from ..purging import PurgeTally, matches
 from .bucket import DELETE_BATCH, Bucket, StoredObject
 from .cameras import read_camera_folder
 from .classes import early_deletion_price
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ..store import Store
 
 DEFAULT_MAX_DELETE: Final = 10_000
-SAMPLE_SIZE: Final = 20
 _HEADS_AT_ONCE: Final = 16
 
 
@@ -67,36 +66,20 @@ class PurgeResult(AsDict):
 
 
 @dataclass(slots=True)
-class _Tally:
-    matched: int = 0
-    bytes: int = 0
-    deleted: int = 0
+class _Tally(PurgeTally):
     early_deletion_cost: float = 0.0
     hidden: int = 0
-    by_camera: Counter[str] = field(default_factory=Counter)
-    bytes_by_camera: Counter[str] = field(default_factory=Counter)
     retained: Counter[str] = field(default_factory=Counter)
     by_class: Counter[str] = field(default_factory=Counter)
-    sample: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
     def add(self, camera: str, entry: StoredObject) -> None:
         age = datetime.now(UTC) - entry.modified
-        self.matched += 1
-        self.bytes += entry.size
-        self.by_camera[camera] += 1
-        self.bytes_by_camera[camera] += entry.size
+        self.match(camera, entry.key, entry.size)
         self.by_class[entry.storage_class] += 1
         self.early_deletion_cost += early_deletion_price(
             entry.storage_class, entry.size, age.total_seconds() / 86400
         )
-        if len(self.sample) < SAMPLE_SIZE:
-            self.sample.append(entry.key)
-
-
-def _matches(entry: StoredObject, pattern: str) -> bool:
-    name = entry.key.rpartition("/")[2]
-    return fnmatchcase(name.casefold(), pattern.casefold())
 
 
 class Purger:
@@ -137,7 +120,7 @@ class Purger:
             async for owner, entry in self._matching(cameras, before, scope):
                 if job.cancelled:
                     break
-                if not _matches(entry, pattern):
+                if not matches(entry.key.rpartition("/")[2], [pattern]):
                     continue
                 if chosen >= max_delete:
                     tally.add(owner, entry)
@@ -207,7 +190,7 @@ class Purger:
         return locked
 
     async def _delete(self, keys: list[str], tally: _Tally, job: JobRun) -> None:
-        hidden: set[str] | None = set() if self._has_versions else None
+        hidden: set[str] | None = set() if self._bucket.may_have_versions else None
         failed = await self._bucket.delete(keys, hidden)
         deleted = [key for key in keys if key not in failed]
         tally.failed |= failed
@@ -216,12 +199,6 @@ class Purger:
         await self._store.captures.purged(deleted)
         job.done(len(deleted))
         await job.save(deleted=tally.deleted)
-
-    @property
-    def _has_versions(self) -> bool:
-        """Whether the bucket may keep what is deleted; told by the answer then."""
-        known = self._bucket.capabilities
-        return known is None or known.versioning is not False
 
     def _matching(
         self, cameras: list[str], before: date, scope: PurgeScope

@@ -1,9 +1,9 @@
 """Sends uploads to S3: the requests that there are a hundred thousand of.
 
 botocore spends several milliseconds on each request, more than all the rest of an
-upload. HeadObject, PutObject and UploadPart, and what sorting and archiving do with
-each file, CopyObject and GetObject, are therefore built here; everything else, and
-whatever the service redirects, goes through botocore.
+upload. HeadObject, PutObject and UploadPart, what sorting and archiving do with each
+file, CopyObject and GetObject, and the listings are therefore built here; everything
+else, and whatever the service redirects, goes through botocore.
 """
 
 import asyncio
@@ -25,7 +25,8 @@ from botocore.exceptions import ClientError
 
 from . import pace
 from .bandwidth import Bandwidth
-from .http import MOST_BODY, Answer, Connections
+from .http import MOST_BODY, Answer, BadAnswerError, Connections
+from .list_answer import MOST_LISTING, ListAnswer, parse_listing
 from .signature import Signer, encoded_path, query_string
 
 USER_AGENT: Final = "hikvision_nvr"
@@ -34,7 +35,8 @@ STALL_SECONDS: Final = 60.0
 """Without a byte sent or received; a slow line is no stall."""
 _WATCH_SECONDS: Final = 1.0
 """A watch that was set so lately is not set again for each piece of a body."""
-CHUNK: Final = 128 * 1024
+CHUNK: Final = 256 * 1024
+"""Bytes handed over at a time: a snapshot goes in one."""
 LARGE: Final = 1024 * 1024
 LARGE_AT_ONCE: Final = 4
 """Bodies of more than 1 MiB in memory at a time, however many workers there are."""
@@ -76,6 +78,7 @@ _ANSWER_NAMES: Final = {
     "x-amz-server-side-encryption-customer-algorithm": "SSECustomerAlgorithm",
     "x-amz-object-lock-legal-hold": "ObjectLockLegalHoldStatus",
 }
+_WITH_BODY: Final = frozenset({"GetObject", "ListObjectsV2"})
 _NO_BODY: Final = sha256(b"").hexdigest()
 HEADERS: Final = frozenset({*_HEADER_NAMES, "Metadata", "ObjectLockRetainUntilDate"})
 """The options of a request that can be sent from here."""
@@ -157,6 +160,22 @@ class Sender:
             attempts=1,
         )
 
+    async def list_page(self, query: Mapping[str, str]) -> ListAnswer:
+        """List a page of the bucket; see ``put``. ``query`` is named as S3 does."""
+        answer = await self._send(
+            "ListObjectsV2",
+            None,
+            None,
+            {"list-type": "2", "encoding-type": "url", **query},
+            {},
+            method="GET",
+            most_body=MOST_LISTING,
+        )
+        try:
+            return await asyncio.to_thread(parse_listing, answer["Body"])
+        except ValueError as error:
+            raise BadAnswerError(str(error)) from error
+
     async def put_part(
         self,
         key: str,
@@ -172,7 +191,7 @@ class Sender:
     async def _send(
         self,
         operation: str,
-        key: str,
+        key: str | None,
         body: Body | None,
         query: Mapping[str, str],
         options: Mapping[str, Any],
@@ -181,7 +200,9 @@ class Sender:
         most_body: int = MOST_BODY,
         attempts: int = ATTEMPTS,
     ) -> dict[str, Any]:
-        path = encoded_path(self._path + key)
+        # Some services take the bucket's address with a slash for that of a key.
+        place = self._path.rstrip("/") or "/" if key is None else self._path + key
+        path = encoded_path(place)
         target = f"{path}?{query_string(query)}" if query else path
         headers = {"host": self._host, **headers_of(options)}
         digest, content = _NO_BODY, b""
@@ -306,7 +327,7 @@ def _fields(headers: Mapping[str, str]) -> str:
 
 def _read(operation: str, answer: Answer) -> dict[str, Any]:
     """Return an answer as botocore would; raises ClientError and RedirectedError."""
-    if operation == "GetObject" and answer.status == HTTPStatus.OK:
+    if operation in _WITH_BODY and answer.status == HTTPStatus.OK:
         return {**_as_botocore(answer.headers), "Body": answer.body}
     text = answer.body.decode(errors="replace")
     # A copy that takes long is begun with 200 and may then end with an error.

@@ -41,7 +41,10 @@ class SortResult(AsDict):
 
     ``renamed`` are those of ``moved`` that got a suffix because their name was taken by
     other content; ``skipped`` did not match, or are younger than the grace period.
-    ``bytes`` are those of what moved. Without ``complete`` it was cancelled.
+    ``bytes`` are those of what moved. ``hidden`` of the sources were deleted in a bucket
+    with versions, which keeps their bytes beside the copy: with Object Lock until the
+    lock ends, else until a lifecycle rule deletes old versions. Without ``complete`` it
+    was cancelled.
     """
 
     dry_run: bool
@@ -52,6 +55,7 @@ class SortResult(AsDict):
     renamed: int
     skipped: int
     failed: int
+    hidden: int
     by_camera: dict[str, int]
     errors: tuple[str, ...]
     complete: bool = True
@@ -70,6 +74,7 @@ class _Tally:
     bytes: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     by_camera: Counter[str] = field(default_factory=Counter)
+    hidden: int = 0
     failed: int = 0
     errors: list[tuple[str, str]] = field(default_factory=list)
 
@@ -83,6 +88,7 @@ class _Tally:
             outcomes=Counter(saved["outcomes"]),
             by_camera=Counter(saved["by_camera"]),
             failed=saved["failed"],
+            hidden=saved["hidden"],
             errors=[(key, reason) for key, reason in saved["errors"]],
         )
 
@@ -95,6 +101,7 @@ class _Tally:
             "outcomes": dict(self.outcomes),
             "by_camera": dict(self.by_camera),
             "failed": self.failed,
+            "hidden": self.hidden,
             "errors": self.errors,
         }
 
@@ -163,6 +170,7 @@ class Sorter:
             renamed=tally.outcomes[_Outcome.RENAMED],
             skipped=tally.skipped,
             failed=tally.failed,
+            hidden=tally.hidden,
             by_camera={name: n for name, n in sorted(tally.by_camera.items()) if n},
             errors=named_errors(tally.errors),
             complete=not job.cancelled,
@@ -249,7 +257,9 @@ class Sorter:
         self, camera: str, proven: Mapping[StoredObject, _Outcome], tally: _Tally
     ) -> None:
         same = await self._bucket.unchanged(proven)
-        left = await self._bucket.delete(sorted(same))
+        hidden: set[str] | None = set() if self._bucket.may_have_versions else None
+        left = await self._bucket.delete(sorted(same), hidden)
+        tally.hidden += len(hidden or ())
         for source, outcome in proven.items():
             if source.key not in same:
                 tally.fail(source.key, _CHANGED)

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import uuid
 
 from ..model import Capture, Describe, DetectionType
-from .bucket import Bucket, StoredObject
+from .bucket import DEFAULT_CLASS, Bucket, StoredObject
 from .concurrency import for_each
 from .keys import ObjectKind, with_suffix
 from .transfer import SUFFIX_LENGTH
@@ -60,7 +60,9 @@ class Strangers:
         async def look(entry: StoredObject) -> None:
             stored = await self._bucket.head(entry.key)
             if stored is not None:
-                found.append(self._capture(stored))
+                # Some services tell the class in a listing only, some by HEAD only.
+                told = {stored.storage_class, entry.storage_class} - {DEFAULT_CLASS}
+                found.append(self._capture(stored, min(told, default=DEFAULT_CLASS)))
 
         await for_each(objects, look, at_once=_HEADS_AT_ONCE)
         adopted = await self._store.bucket.adopt(found)
@@ -72,7 +74,7 @@ class Strangers:
         place = self._bucket.layout.parse(entry.key)
         return place is not None and place.kind is ObjectKind.CAPTURE
 
-    def _capture(self, stored: StoredObject) -> Capture:
+    def _capture(self, stored: StoredObject, storage_class: str) -> Capture:
         """Make a capture of what an object, its metadata and its name say."""
         place = self._bucket.layout.parse(stored.key)
         assert place is not None
@@ -106,6 +108,7 @@ class Strangers:
             height=None,
             name_time=None,
             object_key=stored.key,
+            storage_class=storage_class,
             uploaded=stored.modified,
             archive_key=None,
             local=False,

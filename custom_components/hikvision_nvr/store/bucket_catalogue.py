@@ -104,13 +104,14 @@ def _adopt(connection: sqlite3.Connection, capture: Capture) -> bool:
     except sqlite3.IntegrityError:
         uploaded_us = None if capture.uploaded is None else to_us(capture.uploaded)
         changed = connection.execute(
-            "UPDATE captures SET object_key = ?,"
+            "UPDATE captures SET object_key = ?, storage_class = ?,"
             " uploaded_us = coalesce(uploaded_us, ?)"
             " WHERE camera = ? AND day = ? AND name = ? AND sha256 = ? AND size = ?"
             " AND object_key IS NULL AND archive_key IS NULL"
             " AND NOT EXISTS (SELECT 1 FROM uploads WHERE capture_id = captures.id)",
             (
                 capture.object_key,
+                capture.storage_class,
                 uploaded_us,
                 capture.camera,
                 capture.day.isoformat(),

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+import json
 import sqlite3
 
 from ..model import Capture, CaptureKind, DetectionType
@@ -102,10 +103,16 @@ class CaptureCatalogue:
             (camera, CaptureKind.OTHER, sha256),
         )
 
-    async def of_object(self, object_key: str) -> Capture | None:
-        """Return the capture that was uploaded to this key, None when there is none."""
-        rows = await self._select("object_key = ? LIMIT 1", (object_key,))
-        return rows[0] if rows else None
+    async def of_objects(self, object_keys: Collection[str]) -> dict[str, Capture]:
+        """Return the captures that were uploaded to these keys, by their key.
+
+        The keys go into one question: give some hundreds at a time.
+        """
+        rows = await self._select(
+            "object_key IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(object_keys)),),
+        )
+        return {row.object_key: row for row in rows if row.object_key is not None}
 
     async def latest_snapshot(self, camera: str) -> Capture | None:
         """Return the camera's newest whole snapshot by event time, or None."""

@@ -19,6 +19,11 @@ def from_us(us: int) -> datetime:
     return _EPOCH + us * _MICROSECOND
 
 
+def plate_key(plate: str) -> str:
+    """Return a number plate as it is compared: capital letters and digits only."""
+    return "".join(filter(str.isalnum, plate)).upper()
+
+
 def insert_capture(connection: sqlite3.Connection, capture: Capture) -> None:
     """Add a capture. Raises sqlite3.IntegrityError when its path is taken."""
     values = _values(capture)
@@ -65,6 +70,7 @@ def _values(capture: Capture) -> dict[str, str | int | None]:
         "height": capture.height,
         "plate": capture.plate,
         "object_key": capture.object_key,
+        "storage_class": capture.storage_class,
         "uploaded_us": None if capture.uploaded is None else to_us(capture.uploaded),
     }
 
@@ -90,6 +96,7 @@ def to_capture(row: sqlite3.Row) -> Capture:
         height=row["height"],
         name_time=_from_us_or_none(row["name_us"]),
         object_key=row["object_key"],
+        storage_class=row["storage_class"],
         uploaded=_from_us_or_none(row["uploaded_us"]),
         archive_key=row["archive_key"],
         local=bool(row["local"]),

@@ -36,6 +36,7 @@ _VERSIONS = (
         height INTEGER,
         plate TEXT,
         object_key TEXT,
+        storage_class TEXT NOT NULL DEFAULT 'STANDARD',
         uploaded_us INTEGER,
         archive_key TEXT,
         manifest INTEGER,

@@ -15,6 +15,7 @@ from pathlib import Path
 import sqlite3
 
 from ..model import Backlog, Capture, CaptureKind
+from .bucket_totals import CAPTURE_CLASS
 from .catalogue import Catalogue
 from .rows import from_us, to_capture, to_us
 
@@ -107,7 +108,8 @@ class UploadQueue:
 
         def work(connection: sqlite3.Connection) -> Upload | None:
             connection.execute(
-                "UPDATE captures SET object_key = ?, uploaded_us = ? WHERE id = ?",
+                "UPDATE captures SET object_key = ?, uploaded_us = ?,"
+                f" storage_class = '{CAPTURE_CLASS}' WHERE id = ?",
                 (object_key, to_us(datetime.now(UTC)), upload.capture.id),
             )
             connection.execute(
