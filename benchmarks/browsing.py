@@ -7,7 +7,7 @@ the same question in a house with a hundredth of the events.
 
 import argparse
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import batched
@@ -18,6 +18,7 @@ import tempfile
 import time
 
 from benchmarks._machine import describe_machine, file_system
+from benchmarks._questions import Question, Taken, ask, print_slow, small_vs_large
 from benchmarks._report import median, percentile, print_result, print_table
 from custom_components.hikvision_nvr.model import DetectionType
 from custom_components.hikvision_nvr.recording.playlist import pieces, stretches
@@ -34,8 +35,6 @@ FIRST = datetime(2026, 10, 1, tzinfo=UTC)
 _TYPES = ("motion", "line_crossing", "intrusion", "vehicle")
 _FRAGMENTS = bytes(8 * 30)
 _BATCH = 20_000
-
-type Question = Callable[[Store], Awaitable[object]]
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def make_catalogue(path: Path, events: int) -> None:
             batch,
         )
         connection.executemany(
-            "INSERT INTO detections VALUES (?1, ?2, ?5, ?6, ?8, NULL, ?1, 0)", batch
+            "INSERT INTO detections VALUES (?1, ?2, ?5, ?6, ?8, NULL, ?1, 0, ?8)", batch
         )
         connection.execute("COMMIT")
     for camera in CAMERAS:
@@ -195,7 +194,7 @@ def questions() -> dict[str, Question]:
     }
 
 
-async def ask(folder: Path, form: Form, events: int) -> dict[str, list[float]]:
+async def ask_house(folder: Path, form: Form, events: int) -> Taken:
     """Make a house, ask all questions, return milliseconds of each."""
     path = folder / f"{events}" / "catalogue.sqlite"
     began = time.perf_counter()
@@ -208,17 +207,10 @@ async def ask(folder: Path, form: Form, events: int) -> dict[str, list[float]]:
     )
     store = Store(folder / f"{events}" / "media", path, time_zone=UTC, offsite=True)
     await store.open()
-    taken: dict[str, list[float]] = {}
     try:
-        for name, question in questions().items():
-            taken[name] = []
-            for _ in range(form.times):
-                began = time.perf_counter()
-                await question(store)
-                taken[name].append((time.perf_counter() - began) * 1000)
+        return await ask(store, questions(), form.times)
     finally:
         await store.close()
-    return taken
 
 
 def main() -> None:
@@ -231,8 +223,8 @@ def main() -> None:
         folder = Path(name)
         print("\n".join(machine))
         print(f"Disk:    {file_system(folder)}\n")
-        small = asyncio.run(ask(folder, form, form.events // 100))
-        large = asyncio.run(ask(folder, form, form.events))
+        small = asyncio.run(ask_house(folder, form, form.events // 100))
+        large = asyncio.run(ask_house(folder, form, form.events))
     print()
     print_table(
         ("Question", "ms", "95 %", "slowest", "of a hundredth: ms"),
@@ -247,15 +239,10 @@ def main() -> None:
             for name, times in large.items()
         ],
     )
-    slow = [name for name, times in large.items() if max(times) > LIMIT_MS]
-    print(f"Over {LIMIT_MS:.0f} ms: {', '.join(slow) or 'none'}\n")
+    print_slow(large, LIMIT_MS, max)
     print_result(
         "browsing",
-        {
-            "small_vs_large": min(
-                median(small[name]) / median(times) for name, times in large.items()
-            )
-        },
+        {"small_vs_large": small_vs_large(small, large)},
         {
             "slowest_p95_ms": max(percentile(times, 95) for times in large.values()),
             "slowest_ms": max(max(times) for times in large.values()),

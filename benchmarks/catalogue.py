@@ -7,7 +7,6 @@ both does not grow with the years.
 
 import argparse
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 import os
@@ -17,13 +16,12 @@ import time
 
 from benchmarks._large_catalogue import CAMERAS, make_catalogue
 from benchmarks._machine import describe_machine, file_system
+from benchmarks._questions import Question, Taken, ask, print_slow, small_vs_large
 from benchmarks._report import median, percentile, print_result, print_table
 from custom_components.hikvision_nvr.store import Store
 
 LIMIT_MS = 20.0
 _SMALL = 10_000
-
-type Question = Callable[[Store], Awaitable[object]]
 
 
 @dataclass(frozen=True)
@@ -89,9 +87,7 @@ def questions(now: datetime, oldest: datetime) -> dict[str, Question]:
     }
 
 
-async def ask(
-    folder: Path, form: Form, captures: int, backlog: int
-) -> dict[str, list[float]]:
+async def ask_catalogue(folder: Path, form: Form, captures: int, backlog: int) -> Taken:
     """Make a catalogue, ask all questions, return milliseconds of each."""
     now = datetime.now(UTC) - timedelta(seconds=10)
     path = folder / f"{captures}" / "catalogue.sqlite"
@@ -103,19 +99,12 @@ async def ask(
     began = time.perf_counter()
     await store.open()
     print(f"  opened in {(time.perf_counter() - began) * 1000:.0f} ms", flush=True)
-    taken: dict[str, list[float]] = {}
     try:
         # The first look reads a whole day, page by page.
         await store.upload_meter.figures()
-        for name, question in questions(now, oldest).items():
-            taken[name] = []
-            for _ in range(form.times):
-                began = time.perf_counter()
-                await question(store)
-                taken[name].append((time.perf_counter() - began) * 1000)
+        return await ask(store, questions(now, oldest), form.times)
     finally:
         await store.close()
-    return taken
 
 
 def main() -> None:
@@ -128,8 +117,8 @@ def main() -> None:
         folder = Path(name)
         print("\n".join(machine))
         print(f"Disk:    {file_system(folder)}\n")
-        small = asyncio.run(ask(folder, form, _SMALL, _SMALL // 10))
-        large = asyncio.run(ask(folder, form, form.captures, form.backlog))
+        small = asyncio.run(ask_catalogue(folder, form, _SMALL, _SMALL // 10))
+        large = asyncio.run(ask_catalogue(folder, form, form.captures, form.backlog))
     print()
     print_table(
         ("Question", "ms", "95 %", "of 10,000: ms", "times"),
@@ -144,15 +133,10 @@ def main() -> None:
             for name, times in large.items()
         ],
     )
-    slow = [name for name, times in large.items() if percentile(times, 95) > LIMIT_MS]
-    print(f"Over {LIMIT_MS:.0f} ms: {', '.join(slow) or 'none'}\n")
+    print_slow(large, LIMIT_MS, lambda times: percentile(times, 95))
     print_result(
         "catalogue",
-        {
-            "small_vs_large": min(
-                median(small[name]) / median(times) for name, times in large.items()
-            )
-        },
+        {"small_vs_large": small_vs_large(small, large)},
         {
             "slowest_p95_ms": max(percentile(times, 95) for times in large.values()),
             "slowest_ms": max(median(times) for times in large.values()),

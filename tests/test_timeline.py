@@ -519,6 +519,9 @@ async def test_search_by_type_plate_and_time(card: Card, store: Store) -> None:
     assert await search(plate="b123c") == [f"{front}0"]
     assert await search(plate="AB 98") == [f"{front}1"]
     assert await search(plate="ab", event_type="motion") == []
+    # Not only the Latin letters have capitals, and not only hyphens are left out.
+    await keep(store, "x.jpg", NOON, b"x", detection_id="far", plate="аб.12·34вс")
+    assert await search(plate="Б1234В") == ["camera.front far"]
     assert await search(**times(NOON + HOUR, NOON + HOUR + SECOND)) == [f"{front}1"]
 
 

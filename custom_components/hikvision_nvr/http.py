@@ -83,6 +83,8 @@ class PlaylistView(HomeAssistantView):
     url = PLAYLIST_URL
     name = f"api:{DOMAIN}:playlist"
     requires_auth = False
+    # Cast devices play by a page of their maker's, which asks from elsewhere.
+    cors_allowed = True
 
     async def get(
         self, request: web.Request, entry_id: str, token: str, playlist: str
@@ -128,6 +130,8 @@ class SegmentView(HomeAssistantView):
     url = SEGMENT_URL
     name = f"api:{DOMAIN}:segment"
     requires_auth = False
+    # Cast devices play by a page of their maker's, which asks from elsewhere.
+    cors_allowed = True
 
     async def get(
         self, request: web.Request, entry_id: str, token: str, segment_id: str

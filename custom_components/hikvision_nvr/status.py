@@ -79,8 +79,9 @@ class StatusReporter:
 
     async def _status(self) -> RecorderStatus:
         store, offsite = self._store, self._offsite
+        footage = await store.recordings.segments.totals()
         return RecorderStatus(
-            storage_used=store.used,
+            storage_used=store.used + sum(size for size, _ in footage.values()),
             storage_free=await store.free(),
             backlog=None if offsite is None else await store.uploads.backlog(),
             last_upload=None if offsite is None else await store.captures.last_upload(),

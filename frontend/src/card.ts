@@ -35,6 +35,7 @@ import { lookOf } from "./event-types";
 import { messageOf, PLATFORM, type HomeAssistant } from "./hass";
 import { icon } from "./icon";
 import { containing, lastCovered, nextCovered, type Interval } from "./intervals";
+import { takeMoment } from "./link";
 import { hour12, Texts } from "./localize";
 import type { Player, Problem } from "./player";
 import type { Strip } from "./strip";
@@ -134,6 +135,7 @@ export class TimelineCard extends LitElement {
     document.addEventListener("click", this.clickedElsewhere);
     if (this.api) {
       this.follow();
+      this.goToAsked();
     }
   }
 
@@ -184,9 +186,39 @@ export class TimelineCard extends LitElement {
     }
     if (!this.api && this.known) {
       this.api = new TimelineApi(this.hass, this.camera);
-      void this.open(dayOf(Date.now(), this.zone));
+      if (!this.goToAsked()) {
+        void this.open(dayOf(Date.now(), this.zone));
+      }
       this.follow();
     }
+  }
+
+  /** Show the moment that the page's address asks for; false where it asks for none. */
+  private goToAsked(): boolean {
+    const time = takeMoment(this.camera);
+    if (time === undefined) {
+      return false;
+    }
+    const loading = this.open(dayOf(time, this.zone));
+    const opened = this.day!;
+    this.stage = { kind: "footage" };
+    this.position = time;
+    this.playing = false;
+    this.buffering = true;
+    this.problem = undefined;
+    void loading.then(() => {
+      // Meanwhile its owner may have gone elsewhere.
+      if (opened !== this.day || this.position !== time) {
+        return;
+      }
+      const event = this.day.events.find((one) => one.time === time);
+      if (event) {
+        this.show(event);
+      } else {
+        this.goTo(time);
+      }
+    });
+    return true;
   }
 
   /** Show a day; the end of it is that of the loading. */

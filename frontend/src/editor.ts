@@ -17,6 +17,16 @@ export interface CardConfig {
   muted?: boolean;
 }
 
+export interface EventsCardConfig {
+  type: string;
+  /** Only these cameras; none means all. */
+  cameras?: string[];
+  /** How far the list goes back. */
+  hours?: number;
+  /** Whether the dashboard has a page for each camera, to open on a press. */
+  pages?: boolean;
+}
+
 interface Field {
   name: string;
   schema?: Field[];
@@ -28,6 +38,20 @@ export interface ConfigForm {
   computeLabel(field: Field): string;
 }
 
+const CAMERAS = { filter: { integration: PLATFORM, domain: "camera" } };
+
+export function eventsConfigForm(): ConfigForm {
+  const texts = new Texts(document.documentElement.lang || "en", undefined);
+  return {
+    schema: [
+      { name: "cameras", selector: { entity: { ...CAMERAS, multiple: true } } },
+      { name: "hours", default: 24, selector: { number: { min: 1, max: 168, mode: "box" } } },
+    ],
+    computeLabel: ({ name }) =>
+      texts.get(name === "hours" ? "field_hours_back" : "field_cameras"),
+  };
+}
+
 export function configForm(): ConfigForm {
   const texts = new Texts(document.documentElement.lang || "en", undefined);
   return {
@@ -35,7 +59,7 @@ export function configForm(): ConfigForm {
       {
         name: "entity",
         required: true,
-        selector: { entity: { filter: { integration: PLATFORM, domain: "camera" } } },
+        selector: { entity: CAMERAS },
       },
       { name: "name", selector: { text: {} } },
       { name: "hours", default: 24, selector: { number: { min: 1, max: 24, mode: "slider" } } },

@@ -75,6 +75,31 @@ declare global {
 
 export const PLATFORM = "hikvision_nvr";
 
+/** The recorder's own entities that are there and shown. */
+export function ours(hass: HomeAssistant): RegisteredEntity[] {
+  return Object.values(hass.entities).filter(
+    (entity) => entity.platform === PLATFORM && !entity.hidden && hass.states[entity.entity_id],
+  );
+}
+
+/** A camera as its owner calls it. */
+export function nameOf(hass: HomeAssistant, camera: string): string {
+  const device = hass.devices[hass.entities[camera]?.device_id ?? ""];
+  const friendly = hass.states[camera]?.attributes.friendly_name;
+  return device?.name_by_user ?? device?.name ?? friendly ?? camera;
+}
+
+/** The cameras, in the order of their names. */
+export function camerasOf(hass: HomeAssistant): string[] {
+  return (
+    ours(hass)
+      // A camera's other streams have a name of their own.
+      .filter((entity) => entity.entity_id.startsWith("camera.") && !entity.translation_key)
+      .map((entity) => entity.entity_id)
+      .sort((one, other) => nameOf(hass, one).localeCompare(nameOf(hass, other), hass.language))
+  );
+}
+
 /** The text of an error as websocket commands and services give it. */
 export function messageOf(error: unknown): string {
   const message = (error as { message?: unknown } | null)?.message;

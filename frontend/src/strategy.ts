@@ -1,5 +1,6 @@
 /** The ready dashboard: every camera with its timeline, and what the recorder does. */
-import { PLATFORM, type HomeAssistant, type RegisteredEntity } from "./hass";
+import { camerasOf, nameOf, ours, type HomeAssistant, type RegisteredEntity } from "./hass";
+import { pathOf } from "./link";
 import { Texts, hour12 } from "./localize";
 
 export interface StrategyConfig {
@@ -15,7 +16,6 @@ interface CameraEntities {
   name: string;
   motion?: string;
   detection?: string;
-  image?: string;
 }
 
 const ICONS = { overview: "mdi:view-dashboard", camera: "mdi:cctv", recorder: "mdi:harddisk" };
@@ -34,61 +34,36 @@ const RECORDER = [
   "job",
 ];
 
-function ours(hass: HomeAssistant): RegisteredEntity[] {
-  return Object.values(hass.entities).filter(
-    (entity) => entity.platform === PLATFORM && !entity.hidden && hass.states[entity.entity_id],
-  );
-}
-
 function domainOf(entity: RegisteredEntity): string {
   return entity.entity_id.split(".")[0]!;
 }
 
 /** The cameras, in the order of their names unless told otherwise. */
 export function cameras(hass: HomeAssistant, wanted: readonly string[] = []): CameraEntities[] {
-  const found: CameraEntities[] = [];
-  for (const entity of ours(hass)) {
-    // A camera's other streams have a name of their own.
-    if (domainOf(entity) !== "camera" || entity.translation_key) {
-      continue;
-    }
-    const device = entity.device_id ? hass.devices[entity.device_id] : undefined;
-    const beside = ours(hass).filter((other) => other.device_id === entity.device_id);
-    const of = (domain: string, key?: string): string | undefined =>
-      beside.find(
-        (other) => domainOf(other) === domain && (!key || other.translation_key === key),
-      )?.entity_id;
+  const known = camerasOf(hass);
+  const chosen = wanted.length > 0 ? wanted.filter((camera) => known.includes(camera)) : known;
+  return chosen.map((camera) => {
+    const device = hass.entities[camera]!.device_id;
+    const beside = ours(hass).filter((other) => other.device_id === device);
     const motion = beside.find(
       (other) =>
         domainOf(other) === "binary_sensor" &&
         hass.states[other.entity_id]?.attributes["device_class"] === "motion",
-    )?.entity_id;
-    const detection = of("event");
-    const image = of("image");
-    found.push({
-      camera: entity.entity_id,
-      name:
-        device?.name_by_user ??
-        device?.name ??
-        hass.states[entity.entity_id]?.attributes.friendly_name ??
-        entity.entity_id,
-      ...(motion ? { motion } : {}),
-      ...(detection ? { detection } : {}),
-      ...(image ? { image } : {}),
-    });
-  }
-  if (wanted.length > 0) {
-    return wanted.flatMap((camera) => found.filter((one) => one.camera === camera));
-  }
-  return found.sort((one, other) => one.name.localeCompare(other.name, hass.language));
+    );
+    const detection = beside.find((other) => domainOf(other) === "event");
+    return {
+      camera,
+      name: nameOf(hass, camera),
+      ...(motion ? { motion: motion.entity_id } : {}),
+      ...(detection ? { detection: detection.entity_id } : {}),
+    };
+  });
 }
 
-function pathOf(camera: string): string {
-  return camera.replace("camera.", "").replaceAll("_", "-");
-}
-
+/** A tile, while there is anything to tell: where nothing waits there is no oldest. */
 function tile(entity: string, more: Json = {}): Json {
-  return { type: "tile", entity, ...more };
+  const known = { condition: "state", entity, state_not: "unknown" };
+  return { type: "tile", entity, visibility: [known], ...more };
 }
 
 function recorderSection(hass: HomeAssistant, texts: Texts): Json {
@@ -103,8 +78,14 @@ function recorderSection(hass: HomeAssistant, texts: Texts): Json {
     type: "grid",
     cards: [
       { type: "heading", heading: texts.get("recorder"), icon: ICONS.recorder },
-      // The heading says whose they are.
-      ...found.map((entity) => tile(entity.entity_id, { name: { type: "entity" } })),
+      ...found.map((entity) =>
+        tile(entity.entity_id, {
+          // The heading says whose they are.
+          name: { type: "entity" },
+          // What is on is amber otherwise, as if something were wrong.
+          ...(entity.translation_key === "offsite_connected" ? { color: "green" } : {}),
+        }),
+      ),
       ...(backlog.length > 0
         ? [
             {
@@ -155,15 +136,14 @@ function overviewSection(camera: CameraEntities, texts: Texts): Json {
 }
 
 function eventsSection(found: CameraEntities[], texts: Texts): Json {
-  const entities = found.flatMap((camera) => (camera.detection ? [camera.detection] : []));
   return {
     type: "grid",
     cards: [
       { type: "heading", heading: texts.get("latest_events"), icon: "mdi:motion-sensor" },
       {
-        type: "logbook",
-        target: { entity_id: entities },
-        hours_to_show: 24,
+        type: "custom:hikvision-nvr-events-card",
+        cameras: found.map(({ camera }) => camera),
+        pages: true,
         grid_options: { columns: "full", rows: 8 },
       },
     ],

@@ -217,6 +217,28 @@ describe("the dashboard", () => {
     expect(JSON.stringify(views)).not.toContain("camera.other");
   });
 
+  it("shows the way to S3: green while it is there, and only what there is to tell", async () => {
+    const { hass } = new FakeRecorder();
+    for (const [id, key] of [
+      ["binary_sensor.connection", "offsite_connected"],
+      ["sensor.backlog", "upload_backlog_files"],
+      ["sensor.oldest", "oldest_waiting_upload"],
+    ] as const) {
+      hass.entities[id] = { entity_id: id, platform: "hikvision_nvr", translation_key: key };
+      hass.states[id] = { entity_id: id, state: "0", attributes: {} };
+    }
+    const { views } = (await DashboardStrategy.generate(strategy, hass)) as {
+      views: { sections: { cards: Record<string, unknown>[] }[] }[];
+    };
+    const tiles = views[0]!.sections.flatMap((section) => section.cards);
+    const tile = (entity: string): Record<string, unknown> =>
+      tiles.find((one) => one["type"] === "tile" && one["entity"] === entity)!;
+    expect(tile("binary_sensor.connection")["color"]).toBe("green");
+    expect(tile("sensor.oldest")["visibility"]).toEqual([
+      { condition: "state", entity: "sensor.oldest", state_not: "unknown" },
+    ]);
+  });
+
   it("says so where there is no camera yet", async () => {
     const { hass } = new FakeRecorder();
     delete hass.entities[CAMERA];

@@ -91,6 +91,16 @@ class HomeAssistant:
 
         return asyncio.run(run())
 
+    def reload(self) -> None:
+        """Let the recorder start anew, as after a change of its settings."""
+        (entry,) = self.command("config_entries/get", domain="hikvision_nvr")
+        response = requests.post(
+            f"{self.url}/api/config/config_entries/entry/{entry['entry_id']}/reload",
+            headers={"Authorization": f"Bearer {self.token}"},
+            timeout=60,
+        )
+        response.raise_for_status()
+
     def entities(self) -> list[dict[str, Any]]:
         """Return what the entity registry knows of ours."""
         registry = self.command("config/entity_registry/list")

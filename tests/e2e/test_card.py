@@ -8,7 +8,7 @@ import re
 import time
 from typing import Any, Literal
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import CDPSession, Locator, Page, expect
 import pytest
 
 from tests.recording.files import decode
@@ -24,6 +24,7 @@ from .card import (
 )
 from .conftest import CameraUnderTest
 from .demo import Demo
+from .footage import put_h265
 from .home_assistant import HomeAssistant
 
 DASHBOARD = "card-test"
@@ -50,7 +51,9 @@ def footage_since(demo: Demo) -> datetime:
     return since
 
 
-def _day(home_assistant: HomeAssistant) -> dict[str, Any]:
+def _day(
+    home_assistant: HomeAssistant, camera: str = "camera.front_door"
+) -> dict[str, Any]:
     """Return what the card is told of the last hours."""
     now = int(time.time() * 1000)
     # The browser's driver has a loop in this thread, and this one wants its own.
@@ -58,7 +61,7 @@ def _day(home_assistant: HomeAssistant) -> dict[str, Any]:
         day: dict[str, Any] = thread.submit(
             home_assistant.command,
             "hikvision_nvr/timeline",
-            camera="camera.front_door",
+            camera=camera,
             start=now - 12 * 3_600_000,
             end=now + 60_000,
             newest_first=True,
@@ -392,4 +395,207 @@ def test_the_card_is_chosen_and_set_up_without_code(
             label = form.get_by_text(text).first
             expect(label).to_be_visible(timeout=30 * SECOND)
         screenshot(page, "card-editor.png")
+        assert browser.complaints == []
+
+
+class Fingers:
+    """Fingers on the screen, told to the browser as its touch screen would."""
+
+    def __init__(self, page: Page) -> None:
+        self._session: CDPSession = page.context.new_cdp_session(page)
+        self._session.send(
+            "Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 5}
+        )
+
+    def move(self, y: float, *paths: tuple[float, float]) -> None:
+        """Put a finger down at the begin of each path, move them, lift them."""
+        for count in range(1, len(paths) + 1):
+            self._tell("touchStart", y, [begin for begin, _ in paths[:count]])
+        for step in range(1, 11):
+            self._tell(
+                "touchMove",
+                y,
+                [begin + (end - begin) * step / 10 for begin, end in paths],
+            )
+        self._tell("touchEnd", y, [])
+
+    def _tell(self, kind: str, y: float, places: list[float]) -> None:
+        points = [{"x": x, "y": y, "id": number} for number, x in enumerate(places)]
+        self._session.send(
+            "Input.dispatchTouchEvent", {"type": kind, "touchPoints": points}
+        )
+
+
+def _shown(card: Locator) -> tuple[float, float]:
+    """Return which part of the day the strip shows, in seconds since 1970."""
+    start, end = card.locator("hikvision-nvr-strip").evaluate("strip => strip.view")
+    return start / 1000, end / 1000
+
+
+def test_fingers_zoom_the_day_move_along_it_and_drag_the_playhead(
+    home_assistant: HomeAssistant, front_door: CameraUnderTest, footage_since: datetime
+) -> None:
+    """On a phone: two fingers pinch, one beside the playhead drags the day, one on it it."""
+    put(
+        home_assistant,
+        DASHBOARD,
+        {
+            "views": [
+                {"type": "panel", "cards": [timeline(front_door.entities["camera"])]}
+            ]
+        },
+    )
+    with signed_in(home_assistant, width=390) as browser:
+        page = browser.page
+        fingers = Fingers(page)
+        card = open_card(page, home_assistant, DASHBOARD)
+        box = card.locator("hikvision-nvr-strip .track").bounding_box()
+        assert box is not None
+        left, width, y = box["x"], box["width"], box["y"] + 55
+
+        def time_at(x: float) -> float:
+            start, end = _shown(card)
+            return start + (x - left) / width * (end - start)
+
+        def knob() -> float:
+            start, end = _shown(card)
+            return left + (_position(card) - start) / (end - start) * width
+
+        # The fingers stay where they are on the day: twice as far apart is half of it.
+        low, high = _shown(card)
+        middle = left + width / 2
+        held = time_at(middle - 50), time_at(middle + 50)
+        fingers.move(y, (middle - 50, middle - 100), (middle + 50, middle + 100))
+        start, end = _shown(card)
+        assert end - start == pytest.approx((high - low) / 2, rel=0.02)
+        grasped = time_at(middle - 100), time_at(middle + 100)
+        assert grasped == pytest.approx(held, abs=(end - start) / 50)
+        # It was the day that was zoomed, and not the page.
+        assert page.evaluate("visualViewport.scale") == 1
+        fingers.move(y, (middle - 100, middle - 50), (middle + 100, middle + 50))
+        assert _shown(card) == pytest.approx((low, high), abs=60)
+
+        # Closer, with the playhead in sight: it is dragged, and the day stays.
+        card.locator("hikvision-nvr-strip").evaluate(
+            "strip => { strip.zoom(1 / 24); strip.reveal(); }"
+        )
+        expect(card.locator(".pill.live")).to_be_visible()
+        before, shown = knob(), _shown(card)
+        target = before - 60
+        expected = max(time_at(target), low)
+        fingers.move(y, (before, target))
+        assert _position(card) == pytest.approx(expected, abs=(high - low) / 24 / 50)
+        assert _shown(card) == pytest.approx(shown, abs=1)
+        expect(card.locator(".pill.live")).to_have_count(0)
+        screenshot(page, "card-touch.png")
+
+        # Beside it the finger takes the day along, and the playhead stays at its time.
+        card.locator(".golive").click()
+        expect(card.locator(".pill.live")).to_be_visible()
+        start, end = _shown(card)
+        beside = knob() - 120
+        fingers.move(y, (beside, beside + 40))
+        moved = _shown(card)
+        room = max(0, start - low)
+        assert start - moved[0] == pytest.approx(
+            min(40 / width * (end - start), room), abs=(end - start) / 50
+        )
+        expect(card.locator(".pill.live")).to_be_visible()
+        assert browser.complaints == []
+
+
+def test_the_latest_events_are_events_also_after_a_restart(
+    home_assistant: HomeAssistant,
+    front_door: CameraUnderTest,
+    driveway: CameraUnderTest,
+    recorder: dict[str, str],
+) -> None:
+    """What the recorder's entities go through is no news; a press leads to the footage."""
+    _see(home_assistant, front_door, "AUDIO_DETECTION", 20 * 60)
+    home_assistant.wait_for_state(recorder["upload_backlog_files"], "0", 60)
+    home_assistant.reload()
+    home_assistant.wait_for_state(recorder["offsite_connected"], "on", 60)
+    put(home_assistant, READY, {"strategy": {"type": "custom:hikvision-nvr"}})
+    with signed_in(home_assistant) as browser:
+        page = browser.page
+        page.goto(f"{home_assistant.url}/{READY}")
+        events = page.locator("hikvision-nvr-events-card")
+        audio = events.get_by_role("button").filter(has_text="Audio").first
+        expect(audio).to_contain_text(front_door.name, timeout=60 * SECOND)
+        picture = audio.locator("img")
+        page.wait_for_function(
+            "image => image.naturalWidth > 0",
+            arg=picture.element_handle(),
+            timeout=20 * SECOND,
+        )
+        for word in ("Unavailable", "Unknown", "unavailable", "unknown"):
+            expect(events.get_by_text(word)).to_have_count(0)
+        # Nothing waits, so there is no oldest.
+        tiles = page.locator("hui-tile-card")
+        expect(tiles.filter(has_text="Offsite connection")).to_contain_text("Connected")
+        expect(
+            page.locator("hui-tile-card:visible", has_text="Oldest waiting upload")
+        ).to_have_count(0)
+        expect(page.locator("hui-tile-card:visible", has_text="Unknown")).to_have_count(
+            0
+        )
+        assert serious_findings(page, "hikvision-nvr-events-card") == []
+        screenshot(page, "card-events.png")
+
+        # Something happens: it is there without loading anything again.
+        exits = events.get_by_role("button").filter(has_text="Region exit")
+        expect(exits).to_have_count(0)
+        _see(home_assistant, driveway, "REGION_EXITING_DETECTION")
+        expect(exits).to_have_count(1, timeout=20 * SECOND)
+        expect(exits).to_contain_text(driveway.name)
+
+        audio.click()
+        page.wait_for_url("**/front-door", timeout=20 * SECOND)
+        card = page.locator("hikvision-nvr-timeline-card").first
+        picked = card.locator(".picked")
+        expect(picked).to_contain_text("Audio", timeout=30 * SECOND)
+        assert browser.complaints == []
+
+
+def test_a_browser_that_cannot_play_h265_says_so(
+    demo: Demo,
+    home_assistant: HomeAssistant,
+    driveway: CameraUnderTest,
+    tmp_path: Path,
+) -> None:
+    """In words instead of a black picture; and what it offers instead works."""
+    seen = _see(home_assistant, driveway, "SHELTER_ALARM", 35 * 60)
+    storage = demo.state / "config" / "media" / "hikvision_nvr"
+    put_h265(storage, driveway.name, seen - timedelta(seconds=20), 40)
+    home_assistant.reload()
+    camera = driveway.entities["camera"]
+    patience = time.monotonic() + 60
+    while not any(
+        start <= seen.timestamp() * 1000 < end
+        for start, end in _day(home_assistant, camera)["coverage"]
+    ):
+        assert time.monotonic() < patience, "the footage is not found"
+        time.sleep(1)
+    put(home_assistant, DASHBOARD, {"views": [{"cards": [timeline(camera)]}]})
+    with signed_in(home_assistant) as browser:
+        page = browser.page
+        card = open_card(page, home_assistant, DASHBOARD)
+        assert not page.evaluate(
+            "MediaSource.isTypeSupported('video/mp4; codecs=\"hvc1.1.6.L93.B0\"')"
+        ), "this browser can, so it proves nothing"
+        card.locator("hikvision-nvr-film button", has_text="Tamper").last.click()
+        problem = card.locator(".problem")
+        expect(problem).to_contain_text(
+            "This recording is H.265, which this browser cannot decode. Watch it in "
+            "another browser or in the app, or download it.",
+            timeout=30 * SECOND,
+        )
+        screenshot(page, "card-h265.png")
+        with page.expect_download(timeout=60 * SECOND) as download:
+            card.locator(".picked .download").click()
+        film = tmp_path / download.value.suggested_filename
+        download.value.save_as(film)
+        decoded = decode(film)
+        assert decoded.video == "hevc"
+        assert decoded.seconds > 5
         assert browser.complaints == []

@@ -30,7 +30,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> sqlite3.Connection:
     migrate(connection)
     connection.execute("BEGIN")
     connection.executemany(
-        "INSERT INTO detections VALUES (?, ?, ?, ?, ?, NULL, NULL, 9)",
+        "INSERT INTO detections VALUES (?1, ?2, ?3, ?4, ?5, NULL, NULL, 9, ?5)",
         (
             (
                 f"{n * 7919 % COUNT:06}",

@@ -228,3 +228,24 @@ async def test_without_offsite_nothing_waits_until_it_is_set_up(
     upload = await store.uploads.pick()
     assert upload is not None
     assert upload.capture.id == capture.id
+
+
+async def test_catalogue_on_a_full_disk_takes_nothing_and_goes_on_when_there_is_room(
+    store: Store, root: Path
+) -> None:
+    def limit(pages: int) -> Callable[[sqlite3.Connection], None]:
+        return lambda connection: connection.execute(
+            f"PRAGMA max_page_count = {pages}"
+        ).close()
+
+    # Fewer than it has: not one more can be had.
+    await store._catalogue.write(limit(1))
+    names = [f"{number:03}-{'x' * 200}.jpg" for number in range(200)]
+    kept = []
+    with pytest.raises(CatalogueError, match="cannot be written"):
+        for name in names:
+            kept += [await keep(store, name.encode(), name)]
+    assert files(root) == {one.relative_path for one in kept}
+    await store._catalogue.write(limit(1 << 20))
+    again = names[len(kept)]
+    assert (await keep(store, again.encode(), again)).name == again

@@ -2,7 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import date
+import errno
+import fcntl
 import json
+import os
 from pathlib import Path
 import sqlite3
 
@@ -169,3 +172,50 @@ def test_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageNotWritableError):
         prepare_storage_root(tmp_path / "file" / "folder")
+
+
+@pytest.mark.parametrize("marker", ["a folder", "no JSON", "a number", "gone"])
+async def test_marker_that_says_nothing_is_no_storage_of_ours(
+    open_store: OpenStore, root: Path, catalogue: Path, marker: str
+) -> None:
+    store = await open_store()
+    capture = await keep(store)
+    path = root / ".hikvision_nvr"
+    if marker == "gone":
+        path.unlink()
+    else:
+        path.write_text({"no JSON": "{", "a number": '{"id": 1}'}.get(marker, ""))
+    # The disk may have been changed while the recorder runs.
+    with pytest.raises(StorageMissingError, match="unplugged"):
+        await store.drop([capture])
+    assert (root / capture.relative_path).exists()
+    await store.close()
+    if marker == "a folder":
+        path.unlink()
+        path.mkdir()
+        with pytest.raises(StorageNotWritableError):
+            await Store(root, catalogue, time_zone=BERLIN, offsite=True).open()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "works"), [(errno.ENOLCK, True), (errno.EIO, False)]
+)
+async def test_share_without_locks_can_be_used(
+    root: Path,
+    catalogue: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    refusal: int,
+    works: bool,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(refusal, os.strerror(refusal))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    store = Store(root, catalogue, time_zone=BERLIN, offsite=True)
+    if works:
+        await store.open()
+        await keep(store)
+        await store.close()
+    else:
+        with pytest.raises(StorageNotWritableError):
+            await store.open()

@@ -9,18 +9,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 import logging
-import os
-from pathlib import PurePosixPath
 import sqlite3
 import time
 
 from ..errors import RecorderError
 from ..model import Capture
 from .catalogue import Catalogue
-from .file_threads import FileThreads
-from .folders import folder_below
-from .incoming import storage_error
-from .root import StorageRoot
 from .rows import to_capture
 
 _LOGGER = logging.getLogger(__name__)
@@ -42,15 +36,11 @@ class CaptureRemoval:
 
     def __init__(
         self,
-        root: StorageRoot,
         catalogue: Catalogue,
-        threads: FileThreads,
         drop: Callable[[Sequence[Capture]], Awaitable[list[Capture]]],
     ) -> None:
         """``drop`` deletes captures of one day and camera and returns what is gone."""
-        self._root = root
         self._catalogue = catalogue
-        self._threads = threads
         self._drop = drop
         self._after = (0, 0)
         self._asked: dict[str, tuple[int, int]] = {}
@@ -100,13 +90,13 @@ class CaptureRemoval:
             days.setdefault((capture.camera, capture.day), []).append(capture)
         gone: list[Capture] = []
         doubtful = 0
-        for (camera, day), of_day in days.items():
+        for of_day in days.values():
             proven = await self._proven(of_day)
             if proven is None:
                 # Silence is no answer: these are asked about again.
                 return gone
             doubtful += len(of_day) - len(proven)
-            if proven and await self._is_real_folder(camera, day):
+            if proven:
                 gone += await self._drop(proven)
         self._after = max(self._after, *(self._asked[one.id] for one in captures))
         if doubtful and self._round_ends is None:
@@ -129,26 +119,3 @@ class CaptureRemoval:
             _LOGGER.info("No capture makes room, the bucket does not answer: %s", err)
             return None
         return [one for one in captures if one.id in proven]
-
-    async def _is_real_folder(self, camera: str, day: date) -> bool:
-        """Tell whether a day's folder is where it seems to be, not behind a link."""
-
-        def look() -> bool:
-            root = self._root.enter()
-            try:
-                with folder_below(
-                    root, PurePosixPath(camera, day.isoformat()), make=False
-                ):
-                    return True
-            except FileNotFoundError:
-                # Its captures are gone already, only their rows are left.
-                return True
-            except OSError:
-                return False
-            finally:
-                os.close(root)
-
-        try:
-            return await self._threads.run(look)
-        except OSError as err:
-            raise storage_error(self._root.path, err) from err

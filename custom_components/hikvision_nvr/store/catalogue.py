@@ -177,6 +177,9 @@ def _commit(connection: sqlite3.Connection, batch: list[_Job]) -> None:
                 job.result = job.work(connection)
             except Exception as err:  # noqa: BLE001 - the caller gets it
                 job.error = err
+                if isinstance(err, sqlite3.OperationalError):
+                    # A full disk, most of all; what is no fault of the disk's stays.
+                    job.error = _failure(err)
                 connection.execute("ROLLBACK" if alone else "ROLLBACK TO job")
             if not alone:
                 connection.execute("RELEASE job")
@@ -186,11 +189,15 @@ def _commit(connection: sqlite3.Connection, batch: list[_Job]) -> None:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         for job in batch:
-            failure = CatalogueError(
-                f"The catalogue cannot be written: {err}", error=str(err)
-            )
-            failure.__cause__ = err
-            job.error = failure
+            job.error = _failure(err)
+
+
+def _failure(error: sqlite3.Error) -> CatalogueError:
+    failure = CatalogueError(
+        f"The catalogue cannot be written: {error}", error=str(error)
+    )
+    failure.__cause__ = error
+    return failure
 
 
 def _settle(batch: list[_Job]) -> None:

@@ -36,14 +36,21 @@ def folder_below(root: int, folder: PurePosixPath, *, make: bool) -> Iterator[in
         os.close(at)
 
 
-def remove_file(root: int, path: PurePosixPath) -> None:
-    """Delete a file and the folders that it leaves empty (blocking).
+def delete_file(root: int, path: PurePosixPath) -> None:
+    """Delete a file (blocking). One that is gone already is no error.
 
-    The first folder of the path stays. A file that is gone already is no error.
-    Raises OSError.
+    Raises OSError, also where a link is in the way.
     """
     with suppress(FileNotFoundError), folder_below(root, path.parent, make=False) as at:
         os.unlink(path.name, dir_fd=at)
+
+
+def remove_file(root: int, path: PurePosixPath) -> None:
+    """Delete a file and the folders that it leaves empty (blocking).
+
+    The first folder of the path stays. Raises what ``delete_file`` raises.
+    """
+    delete_file(root, path)
     folder = path.parent
     while len(folder.parts) > 1:
         try:

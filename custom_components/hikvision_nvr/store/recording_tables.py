@@ -140,12 +140,13 @@ def recordings_sql() -> str:
         plate TEXT,
         region TEXT,
         capture_id TEXT,
-        picture_rank INTEGER NOT NULL
+        picture_rank INTEGER NOT NULL,
+        plate_key TEXT
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX detections_newest ON detections (camera, event_us);
     CREATE INDEX detections_by_type ON detections (camera, type, event_us);
-    CREATE INDEX detections_plates ON detections (camera, event_us, id, plate)
-        WHERE plate IS NOT NULL;
+    CREATE INDEX detections_plates ON detections (camera, event_us, id, plate_key)
+        WHERE plate_key IS NOT NULL;
 
     CREATE TABLE paused_recordings (camera TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
     """

@@ -87,7 +87,7 @@ class Retention:
         self._pressed_until = 0.0
         self._failed = False
         self.footage = SegmentRemoval(root, catalogue, threads)
-        self.captures = CaptureRemoval(root, catalogue, threads, drop)
+        self.captures = CaptureRemoval(catalogue, drop)
         self.pressure: StoragePressure | None = None
         self.days_that_fit: float | None = None
 

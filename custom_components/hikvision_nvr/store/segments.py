@@ -8,7 +8,7 @@ import uuid
 from ..model import CaptureKind, DetectionType, GapReason
 from .catalogue import Catalogue
 from .mp4 import TIMESCALE, Fragment
-from .rows import from_us, to_us
+from .rows import from_us, plate_key, to_us
 from .segment import SavedSegment, Segment, SegmentInfo, unpack_places
 
 BEFORE_DETECTION_US = 10_000_000
@@ -357,8 +357,9 @@ def insert_detection(
     event_us = to_us(event_time)
     capture_id, rank = capture or (None, _NO_PICTURE)
     connection.execute(
-        "INSERT INTO detections VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO detections VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET plate = coalesce(plate, excluded.plate),"
+        " plate_key = coalesce(plate_key, excluded.plate_key),"
         " region = coalesce(region, excluded.region),"
         " capture_id = iif(excluded.picture_rank < picture_rank,"
         " excluded.capture_id, capture_id),"
@@ -375,6 +376,7 @@ def insert_detection(
             region,
             capture_id,
             rank,
+            None if plate is None else plate_key(plate),
         ),
     )
     connection.execute(

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time as dt_time, timedelta, tzinfo
 from functools import partial
 import logging
-from pathlib import Path
+import os
+from pathlib import Path, PurePosixPath
 import sqlite3
 import time
 import uuid
@@ -25,6 +26,7 @@ from .captures import CaptureCatalogue
 from .catalogue import Catalogue
 from .describe import describe_capture
 from .file_threads import FileThreads
+from .folders import delete_file
 from .incoming import IncomingFile, PlacedFile, Placement, storage_error
 from .jobs import JobTable
 from .manifests import ManifestCatalogue
@@ -388,7 +390,9 @@ class Store:
         """Delete the files of captures of one day and camera; return which went.
 
         One that the bucket has, in an archive or not, stays in the catalogue; any other
-        is forgotten. A file that cannot be deleted stays with its row.
+        is forgotten. A file that cannot be deleted stays with its row, and so does what
+        lies behind a link: that is no folder of ours. Raises StorageError when the
+        storage is not there, where nothing that is missing is gone.
         """
         gone = await self._run(lambda: self._unlink(captures))
         kept = [one.id for one in gone if one.object_key or one.archive_key]
@@ -408,14 +412,23 @@ class Store:
         return gone
 
     def _unlink(self, captures: Sequence[Capture]) -> list[Capture]:
-        gone = []
-        for capture in captures:
-            try:
-                self.path(capture).unlink(missing_ok=True)
-            except OSError as err:
-                _LOGGER.warning("Cannot delete %s: %s", self.path(capture), err)
-            else:
-                gone.append(capture)
+        gone: list[Capture] = []
+        failed: list[str] = []
+        root = self._root.enter()
+        try:
+            for capture in captures:
+                try:
+                    delete_file(root, PurePosixPath(capture.relative_path))
+                except OSError as err:
+                    failed.append(f"{capture.relative_path} ({err})")
+                else:
+                    gone.append(capture)
+        finally:
+            os.close(root)
+        if failed:
+            _LOGGER.warning(
+                "%d captures cannot be deleted, such as %s", len(failed), failed[0]
+            )
         for camera, day in {(one.camera, one.day) for one in gone}:
             self._placement.remove_if_empty(camera, day)
         return gone

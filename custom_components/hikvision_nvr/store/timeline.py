@@ -12,7 +12,7 @@ import sqlite3
 
 from ..model import CaptureKind, DetectionType
 from .catalogue import Catalogue
-from .rows import from_us, to_us
+from .rows import from_us, plate_key, to_us
 from .segments import LONGEST_SEGMENT_US
 
 JOINED_US = 1_000_000
@@ -152,7 +152,8 @@ class Timeline:
 
         def work(connection: sqlite3.Connection) -> TimelineEvent | None:
             rows = connection.execute(
-                f"{_COLUMNS} {_PICTURE} WHERE d.id = ?", (detection_id,)
+                f"{_COLUMNS} FROM detections d {_PICTURE} WHERE d.id = ?",
+                (detection_id,),
             ).fetchall()
             holds = _Holds(connection, rows)
             return _event(rows[0], holds) if rows else None
@@ -265,7 +266,6 @@ _COLUMNS = (
     "SELECT d.id, d.camera, d.type, d.event_us, d.plate, d.region, d.capture_id,"
     " c.id AS found, c.name, c.kind, c.complete, c.local,"
     " c.object_key IS NOT NULL AS offsite, c.archive_key IS NOT NULL AS archived"
-    " FROM detections d"
 )
 _PICTURE = "LEFT JOIN captures c ON c.id = d.capture_id"
 
@@ -277,39 +277,35 @@ def events_query(
     first = _FIRST_US if wanted.start is None else to_us(wanted.start)
     last = _LAST_US if wanted.end is None else to_us(wanted.end)
     sign, order = (">", "ASC") if not newest_first else ("<", "DESC")
-    where = "d.camera = ? AND d.event_us >= ? AND d.event_us < ?"
+    # A row of a table without row ids is fetched before it is known whether it is wanted.
+    # Of a plate the index alone tells, and what it does not find costs no more.
+    one = "known" if wanted.plate else "d"
+    where = f"{one}.camera = ? AND {one}.event_us >= ? AND {one}.event_us < ?"
     values: list[str | int] = [camera, first, last]
     if after is not None:
         if newest_first:
             values[2] = min(last, after.event_us + 1)
         else:
             values[1] = max(first, after.event_us)
-        where += f" AND (d.event_us, d.id) {sign} (?, ?)"
+        where += f" AND ({one}.event_us, {one}.id) {sign} (?, ?)"
         values += [after.event_us, after.detection_id]
     if wanted.type is not None:
         where += " AND d.type = ?"
         values.append(wanted.type.value)
     if wanted.plate:
-        where += (
-            " AND d.plate IS NOT NULL"
-            " AND instr(upper(replace(replace(d.plate, ' ', ''), '-', '')), ?)"
-        )
+        where += " AND known.plate_key IS NOT NULL AND instr(known.plate_key, ?)"
         values.append(plate_key(wanted.plate))
-    index = "detections_newest"
-    if wanted.plate:
-        index = "detections_plates"
-    elif wanted.type is not None:
-        index = "detections_by_type"
-    # Without statistics SQLite takes any index that has the camera and the time.
-    return (
-        f"{_COLUMNS} INDEXED BY {index} {_PICTURE} WHERE {where} ORDER BY d.event_us {order}, d.id {order}",
-        tuple(values),
-    )
-
-
-def plate_key(plate: str) -> str:
-    """Return a number plate as it is compared: capital letters and digits only."""
-    return "".join(filter(str.isalnum, plate)).upper()
+        source = (
+            "detections known INDEXED BY detections_plates"
+            " CROSS JOIN detections d ON d.id = known.id"
+        )
+    else:
+        # Without statistics SQLite takes any index that has the camera and the time.
+        index = "detections_newest" if wanted.type is None else "detections_by_type"
+        source = f"detections d INDEXED BY {index}"
+    sorting = f"{one}.event_us {order}, {one}.id {order}"
+    sql = f"{_COLUMNS} FROM {source} {_PICTURE} WHERE {where} ORDER BY {sorting}"
+    return sql, tuple(values)
 
 
 class _Holds:

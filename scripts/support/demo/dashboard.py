@@ -174,7 +174,6 @@ def _recorder_section(recorder: dict[str, str]) -> Card:
         "offsite_connected": ("Offsite", {"color": "green"}),
         "upload_backlog_files": ("Upload backlog", {"color": "orange"}),
         "last_upload": ("Last upload", {}),
-        "oldest_waiting_upload": ("Oldest waiting", {}),
         "storage_used": ("Storage used", {}),
         "storage_free": ("Storage free", {}),
     }
