@@ -140,5 +140,16 @@ def state(home: HomeAssistant, camera_id: str, platform: str, key: str) -> str:
     return home.states.get(entity(home, camera_id, platform, key)).state
 
 
+async def press(
+    home: HomeAssistant, camera_id: str, platform: str, service: str, key: str
+) -> None:
+    await home.services.async_call(
+        platform,
+        service,
+        {"entity_id": entity(home, camera_id, platform, key)},
+        blocking=True,
+    )
+
+
 def progress(home: HomeAssistant) -> list[dict[str, Any]]:
     return home.config_entries.flow.async_progress_by_handler("hikvision_nvr")

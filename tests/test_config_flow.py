@@ -494,15 +494,21 @@ async def test_reconfigure_shows_what_is_and_keeps_what_is_left(
     probe: AsyncMock,
     reload_done: Callable[[], FakeEngine],
 ) -> None:
+    # Others on this machine may use the usual one.
+    port = free_port()
+    home.config_entries.async_update_entry(
+        entry, data={**entry.data, "ftps_port": port}
+    )
+    await home.async_block_till_done()
     flow = await entry.start_reconfigure_flow(home)
     schema = flow["data_schema"].schema
     assert get_schema_suggested_value(schema, "name") == "Recorder"
-    assert get_schema_suggested_value(schema, "ftps_port") == 2121
+    assert get_schema_suggested_value(schema, "ftps_port") == port
 
     with socket.socket() as own:
         # The recorder itself listens on its port.
         own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        own.bind(("127.0.0.1", 2121))
+        own.bind(("127.0.0.1", port))
         own.listen()
         flow = await submit(home, flow, as_entered(entry, name="Attic"))
     assert flow["type"] is FlowResultType.MENU

@@ -12,6 +12,7 @@ from pathlib import Path
 import socket
 import ssl
 import threading
+import time
 import warnings
 from zoneinfo import ZoneInfo
 
@@ -40,6 +41,8 @@ from custom_components.hikvision_nvr.model import (
     S3Settings,
 )
 from custom_components.hikvision_nvr.receiver.passwords import hash_password
+
+from .media import record
 
 HOST = "127.0.0.1"
 JPEG = b"\xff\xd8" + bytes(100_000) + b"\xff\xd9"
@@ -229,6 +232,51 @@ def test_restart_goes_on_where_it_was(tmp_path: Path) -> None:
             upload(engine.receiver.port, NAME.replace("101_", f"10{number}_"))
     assert len(listener.captures) == 3
     assert len({capture.id for capture in listener.captures}) == 3
+
+
+def test_storage_used_is_all_that_cameras_left_on_the_disk(tmp_path: Path) -> None:
+    given, listener = settings(tmp_path), Listener()
+    record(given.storage_root, 0.5)
+    footage = sum(
+        path.stat().st_size
+        for path in given.storage_root.glob("front/recordings/**/*.mp4")
+    )
+    assert footage
+    with running(given, listener) as engine:
+        upload(engine.receiver.port)
+        used = 0
+        while used < footage + len(JPEG):
+            assert listener.reported.wait(20), used
+            listener.reported.clear()
+            used = listener.statuses[-1].storage_used
+        assert used == footage + len(JPEG)
+
+
+def test_reports_stop_while_the_disk_is_gone_and_go_on_with_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    given, listener = settings(tmp_path), Listener()
+    trouble = "The recorder's state cannot be read"
+    with running(given, listener) as engine:
+
+        async def change() -> None:
+            engine.store.changed()
+
+        assert listener.reported.wait(20)
+        given.storage_root.rename(tmp_path / "unplugged")
+        for _ in range(2):
+            asyncio.run(engine.run(change()))
+            end = time.monotonic() + 20
+            while trouble not in caplog.text:
+                assert time.monotonic() < end
+                time.sleep(0.02)
+        (tmp_path / "unplugged").rename(given.storage_root)
+        listener.reported.clear()
+        upload(engine.receiver.port)
+        assert listener.reported.wait(20)
+    # Once, and in one line, however often it was looked.
+    (told,) = (one for one in caplog.records if trouble in one.message)
+    assert told.exc_info is None
 
 
 def test_silence_is_counted_on_after_a_restart(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ async def test_sensors_and_the_camera_follow_the_recording(
     assert gap is not None
     assert gap.state == "2026-11-22T12:00:30+00:00"
     assert gap.attributes["reason"] == "stream"
-    assert value(home, "sensor.recorder_days_of_recordings_that_fit") == "12.5"
+    assert value(home, "sensor.recorder_recording_capacity") == "12.5"
     assert value(home, "switch.front_door_recording") == "on"
 
     failed = RecordingStatus(state=RecordingState.FAILED, error="stream_stalled")

@@ -257,6 +257,12 @@ def test_the_integrations_files_have_no_fault() -> None:
     assert check_integration.main() == 0
 
 
+@pytest.fixture(scope="module")
+def code() -> check_integration.Code:
+    """What the check reads of the code, which takes it most of its time."""
+    return check_integration.read_code(check_integration.Faults())
+
+
 @pytest.mark.parametrize(
     ("name", "spoil", "fault"),
     [
@@ -275,6 +281,7 @@ def test_the_integrations_files_have_no_fault() -> None:
 )
 def test_a_fault_in_a_file_is_told(
     copy: Path,
+    code: check_integration.Code,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     name: str,
@@ -286,6 +293,7 @@ def test_a_fault_in_a_file_is_told(
         shutil.copy(ROOT / other, root / other)
     monkeypatch.setattr(check_integration, "ROOT", root)
     monkeypatch.setattr(check_integration, "INTEGRATION", copy)
+    monkeypatch.setattr(check_integration, "read_code", lambda _faults: code)
     text = (copy / name).read_text(encoding="utf-8")
     assert spoil[0] in text
     before, _, after = text.rpartition(spoil[0])

@@ -20,7 +20,7 @@ from homeassistant.helpers.condition import (
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
-from .automations import ATTR_EVENT_TYPE, async_ours, event_types
+from .automations import ATTR_EVENT_TYPE, OfOurs, event_types
 
 ATTR_WITHIN = "within"
 
@@ -38,10 +38,11 @@ DETECTION_SCHEMA = vol.Schema(
 )
 
 
-class DetectionCondition(EntityConditionBase):
+class DetectionCondition(OfOurs, EntityConditionBase):
     """A camera has detected something lately."""
 
     _domain_specs = {EVENT_DOMAIN: DomainSpec()}
+    _key = "detection"
     _schema = DETECTION_SCHEMA
 
     def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
@@ -58,11 +59,6 @@ class DetectionCondition(EntityConditionBase):
         return True
 
     @override
-    def entity_filter(self, entities: set[str]) -> set[str]:
-        """Leave the events of other integrations out."""
-        return async_ours(self._hass, super().entity_filter(entities), "detection")
-
-    @override
     def is_valid_state(self, entity_state: State) -> bool:
         """Return whether the last one is of a wanted type, and late enough.
 
@@ -75,18 +71,12 @@ class DetectionCondition(EntityConditionBase):
         return happened is not None and dt_util.utcnow() - happened <= self._within
 
 
-class HealthCondition(EntityStateConditionBase):
+class HealthCondition(OfOurs, EntityStateConditionBase):
     """A binary sensor about a recorder's health is on."""
 
     _domain_specs = {BINARY_SENSOR_DOMAIN: DomainSpec()}
     _states = {STATE_ON}
     _primary_entities_only = False
-    _key: str
-
-    @override
-    def entity_filter(self, entities: set[str]) -> set[str]:
-        """Leave every other binary sensor out."""
-        return async_ours(self._hass, super().entity_filter(entities), self._key)
 
 
 class OffsiteProtectedCondition(HealthCondition):

@@ -26,6 +26,8 @@ class Incident:
     first_event: datetime
     last_event: datetime
     last_arrival: datetime
+    noted: tuple[str | None, str | None] | None = None
+    """Plate and region as the catalogue has been told them, None if it was not yet."""
 
     def includes(
         self, event_time: datetime, arrived: datetime, window: timedelta

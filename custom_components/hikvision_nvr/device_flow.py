@@ -82,6 +82,7 @@ from .provision import (
 )
 from .provision_intents import async_forget_intent, new_camera_note
 from .receiver.passwords import generate_password, hash_password
+from .settings import engine_camera
 from .store import camera_folder
 
 FIELD_OF_DEVICE_ERROR = {
@@ -473,7 +474,8 @@ class DeviceSteps:
             username=self._new.data[CONF_UPLOAD_USERNAME],
             password=self._password,
         )
-        self._camera = new_camera(self._new, self._login)
+        # It has no subentry yet, and the receiver lets it in all the same.
+        self._camera = engine_camera(self._new.subentry())
         self._plan = await engine.run(
             engine.devices.plan(
                 self._login, self._new.data[CONF_CHANNEL], wanted, dt_util.now()
@@ -513,24 +515,6 @@ class DeviceSteps:
             "firmware": info.firmware or "–",
             "channels": str(len(self._found.channels)),
         }
-
-
-def new_camera(new: NewCamera, login: DeviceLogin) -> Camera:
-    """Return a camera that has no subentry yet, for the receiver to let it in."""
-    data = new.data
-    plain = data.get(CONF_SECURITY) == Security.PLAIN
-    return Camera(
-        id=f"new {data[CONF_FOLDER]}",
-        name=new.title,
-        folder=data[CONF_FOLDER],
-        brand=Brand(data[CONF_BRAND]),
-        username=data[CONF_UPLOAD_USERNAME],
-        password_hash=data[CONF_UPLOAD_PASSWORD_HASH],
-        security=Security.PLAIN if plain else Security.FTPS,
-        address=str(ip_address(data[CONF_HOST])) if plain else None,
-        device=login,
-        channel=data[CONF_CHANNEL],
-    )
 
 
 async def _async_with_https(

@@ -22,6 +22,12 @@ class ProvisionFlow(RepairsFlow):
         self._only_plain = False
 
     async def async_step_init(
+        self, _user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Begin: what comes first is the issue's id, and no answer to a form."""
+        return await self.async_step_choose()
+
+    async def async_step_choose(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
         """Ask how to set it up; nothing is written yet."""
@@ -44,7 +50,7 @@ class ProvisionFlow(RepairsFlow):
             else:
                 return await self.async_step_preview()
         return self.async_show_form(
-            step_id="init",
+            step_id="choose",
             data_schema=self.add_suggested_values_to_schema(
                 provision_form(only_plain=self._only_plain), user_input
             ),

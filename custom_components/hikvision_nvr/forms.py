@@ -118,30 +118,9 @@ from .const import (
     SECTION_RECORDING,
 )
 from .costs import DEFAULT_PRICES, DEFAULT_UPLOAD_PRICE, price_key
+from .fields import choice, number
 from .model import PRIVATE_NETWORKS, Brand, DetectionType, LockMode, Security
 from .recording_settings import CAMERA_RECORDING_SECTION
-
-
-def _number(first: int, last: int, unit: str | None = None) -> vol.All[Any]:
-    """Return a field for a whole number."""
-    config = NumberSelectorConfig(
-        min=first, max=last, step=1, mode=NumberSelectorMode.BOX
-    )
-    if unit:
-        config["unit_of_measurement"] = unit
-    return vol.All(NumberSelector(config), vol.Coerce(int))
-
-
-def _choice(options: list[str], translation_key: str) -> SelectSelector:
-    """Return a field to choose from a list."""
-    return SelectSelector(
-        SelectSelectorConfig(
-            options=options,
-            translation_key=translation_key,
-            mode=SelectSelectorMode.DROPDOWN,
-        )
-    )
-
 
 _SWITCH = BooleanSelector()
 _TEXT = TextSelector()
@@ -151,7 +130,7 @@ _URL = TextSelector(TextSelectorConfig(type=TextSelectorType.URL))
 _SECRET = TextSelector(
     TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="new-password")
 )
-_PORT = _number(1, 65535)
+_PORT = number(1, 65535)
 
 PROVISIONED_TYPES = tuple(
     kind for kind in DetectionType if kind is not DetectionType.OTHER
@@ -170,8 +149,8 @@ RECORDER_FORM = vol.Schema(
         vol.Required(CONF_STORAGE_FOLDER): _TEXT,
         vol.Required(CONF_FTPS_PORT): _PORT,
         vol.Required(CONF_PASSIVE_PORTS, default=DEFAULT_PASSIVE_PORTS): _TEXT,
-        vol.Required(CONF_CERTIFICATE, default=CERTIFICATE_GENERATE): _choice(
-            [CERTIFICATE_GENERATE, CERTIFICATE_FILES], "certificate"
+        vol.Required(CONF_CERTIFICATE, default=CERTIFICATE_GENERATE): choice(
+            (CERTIFICATE_GENERATE, CERTIFICATE_FILES), "certificate"
         ),
         vol.Required(CONF_SFTP, default=False): _SWITCH,
         # A default of the section itself would keep the frontend from showing those
@@ -188,10 +167,10 @@ RECORDER_FORM = vol.Schema(
                     ): _LINES,
                     vol.Required(
                         CONF_DISCOVERY_INTERVAL, default=DEFAULT_DISCOVERY_INTERVAL
-                    ): _number(0, 86400, UnitOfTime.SECONDS),
+                    ): number(0, 86400, UnitOfTime.SECONDS),
                     vol.Required(
                         CONF_STORAGE_RESERVE, default=DEFAULT_STORAGE_RESERVE
-                    ): _number(0, 10_000_000, UnitOfInformation.MEBIBYTES),
+                    ): number(0, 10_000_000, UnitOfInformation.MEBIBYTES),
                 }
             ),
             {"collapsed": True},
@@ -227,9 +206,9 @@ S3_KEYS_FORM = vol.Schema(
 
 MEDIA_FORM = vol.Schema(
     {
-        vol.Required(CONF_MEDIA_PAGE, default=MOST_ON_PAGE): _number(10, MOST_ON_PAGE),
-        vol.Required(CONF_MEDIA_ORDER, default=DEFAULT_MEDIA_ORDER): _choice(
-            list(MEDIA_ORDERS), "media_order"
+        vol.Required(CONF_MEDIA_PAGE, default=MOST_ON_PAGE): number(10, MOST_ON_PAGE),
+        vol.Required(CONF_MEDIA_ORDER, default=DEFAULT_MEDIA_ORDER): choice(
+            MEDIA_ORDERS, "media_order"
         ),
     }
 )
@@ -239,14 +218,14 @@ UPKEEP_FORM = vol.Schema({vol.Required(CONF_SORT_HOURLY, default=False): _SWITCH
 UPLOADS_FORM = vol.Schema(
     {
         # One for snapshots and one for what is oldest; more than 16 gain nothing.
-        vol.Required(CONF_UPLOAD_WORKERS, default=DEFAULT_UPLOAD_WORKERS): _number(
+        vol.Required(CONF_UPLOAD_WORKERS, default=DEFAULT_UPLOAD_WORKERS): number(
             2, 16
         ),
         vol.Optional(CONF_UPLOAD_LIMIT, default=""): _TEXT,
         vol.Required(CONF_KEEP_CHECKSUM, default=False): _SWITCH,
-        vol.Required(CONF_LOCK_DAYS, default=0): _number(0, 36500, UnitOfTime.DAYS),
-        vol.Required(CONF_LOCK_MODE, default=LockMode.GOVERNANCE.value): _choice(
-            [mode.value for mode in LockMode], "lock_mode"
+        vol.Required(CONF_LOCK_DAYS, default=0): number(0, 36500, UnitOfTime.DAYS),
+        vol.Required(CONF_LOCK_MODE, default=LockMode.GOVERNANCE.value): choice(
+            tuple(LockMode), "lock_mode"
         ),
     }
 )
@@ -266,18 +245,16 @@ PRICES_FORM = vol.Schema(
     }
 )
 
-_KEPT_DAYS = _number(0, 36500, UnitOfTime.DAYS)
+_KEPT_DAYS = number(0, 36500, UnitOfTime.DAYS)
 _CAMERA_FIELDS = {
     vol.Required(CONF_NAME): _TEXT,
     vol.Required(CONF_HOST): _TEXT,
     vol.Required(CONF_RTSP_PORT, default=DEFAULT_RTSP_PORT): _PORT,
     vol.Optional(CONF_RTSP_USERNAME): _TEXT,
     vol.Optional(CONF_RTSP_PASSWORD): _SECRET,
-    vol.Required(CONF_CHANNEL, default=DEFAULT_CHANNEL): _number(1, 256),
-    vol.Required(CONF_BRAND, default=Brand.AUTO.value): _choice(
-        [brand.value for brand in Brand], "brand"
-    ),
-    vol.Required(CONF_MOTION_HOLD, default=DEFAULT_MOTION_HOLD): _number(
+    vol.Required(CONF_CHANNEL, default=DEFAULT_CHANNEL): number(1, 256),
+    vol.Required(CONF_BRAND, default=Brand.AUTO.value): choice(tuple(Brand), "brand"),
+    vol.Required(CONF_MOTION_HOLD, default=DEFAULT_MOTION_HOLD): number(
         1, 3600, UnitOfTime.SECONDS
     ),
 }
@@ -286,19 +263,19 @@ _CAMERA_SECTION: dict[vol.Marker, Any] = {
     vol.Required(SECTION_ADVANCED): section(
         vol.Schema(
             {
-                vol.Required(CONF_SECURITY, default=Security.FTPS.value): _choice(
-                    [security.value for security in Security], "security"
+                vol.Required(CONF_SECURITY, default=Security.FTPS.value): choice(
+                    tuple(Security), "security"
                 ),
                 vol.Required(CONF_BIND_ADDRESS, default=False): _SWITCH,
                 vol.Required(CONF_ACTIVE_MODE, default=False): _SWITCH,
                 vol.Optional(CONF_PUBLIC_KEY, default=""): _TEXT,
                 vol.Required(CONF_OLD_ALGORITHMS, default=False): _SWITCH,
-                vol.Required(CONF_BURST_WINDOW, default=DEFAULT_BURST_WINDOW): _number(
+                vol.Required(CONF_BURST_WINDOW, default=DEFAULT_BURST_WINDOW): number(
                     1, 300, UnitOfTime.SECONDS
                 ),
                 vol.Optional(CONF_NAME_TEMPLATE, default=""): _TEXT,
                 vol.Optional(CONF_STREAM_PATH, default=""): _TEXT,
-                vol.Required(CONF_SILENT_HOURS, default=DEFAULT_SILENT_HOURS): _number(
+                vol.Required(CONF_SILENT_HOURS, default=DEFAULT_SILENT_HOURS): number(
                     0, 8760, UnitOfTime.HOURS
                 ),
                 vol.Required(CONF_KEEP_LOCAL, default=0): _KEPT_DAYS,
@@ -344,8 +321,8 @@ DEVICE_SECTION = {
             {
                 vol.Required(CONF_HTTP_PORT, default=DEFAULT_HTTP_PORT): _PORT,
                 vol.Required(CONF_EVENT_STREAM, default=True): _SWITCH,
-                vol.Required(CONF_LIVE_STREAM, default=LIVE_SUB): _choice(
-                    [LIVE_SUB, LIVE_MAIN], "live_stream"
+                vol.Required(CONF_LIVE_STREAM, default=LIVE_SUB): choice(
+                    (LIVE_SUB, LIVE_MAIN), "live_stream"
                 ),
             }
         ),
@@ -396,18 +373,13 @@ def device_camera_form(*, can_deliver: bool) -> vol.Schema:
 
 def provision_form(*, only_plain: bool) -> vol.Schema:
     """Return the form of what a device is set up with."""
-    events = SelectSelectorConfig(
-        options=[kind.value for kind in PROVISIONED_TYPES],
-        translation_key="detection_type",
-        multiple=True,
-        mode=SelectSelectorMode.LIST,
-    )
+    events = choice(PROVISIONED_TYPES, "detection_type", multiple=True)
     fields: dict[vol.Marker, Any] = {
         vol.Required(
             CONF_EVENTS, default=[kind.value for kind in DEFAULT_PROVISIONED_TYPES]
-        ): SelectSelector(events),
-        vol.Required(CONF_CAPTURE_COUNT, default=DEFAULT_CAPTURE_COUNT): _number(1, 20),
-        vol.Required(CONF_CAPTURE_INTERVAL, default=DEFAULT_CAPTURE_INTERVAL): _number(
+        ): events,
+        vol.Required(CONF_CAPTURE_COUNT, default=DEFAULT_CAPTURE_COUNT): number(1, 20),
+        vol.Required(CONF_CAPTURE_INTERVAL, default=DEFAULT_CAPTURE_INTERVAL): number(
             500, 60000, UnitOfTime.MILLISECONDS
         ),
         vol.Required(CONF_ARM_ALWAYS, default=True): _SWITCH,

@@ -74,9 +74,6 @@ class Intake:
         self._on_capture = on_capture
         self._keeping: set[asyncio.Task[Capture]] = set()
         self._noting: set[asyncio.Task[None]] = set()
-        self._noted: dict[
-            tuple[str, DetectionType], tuple[str, str | None, str | None]
-        ] = {}
 
     async def start(self) -> None:
         """Learn from what the cameras delivered before: their clocks, who is silent."""
@@ -165,7 +162,7 @@ class Intake:
             arrived=arrived,
             region=event.region,
         )
-        self._note(camera, incident.detection)
+        self._note(camera, incident)
         return incident, new
 
     async def take_picture(
@@ -295,15 +292,16 @@ class Intake:
         elif not isinstance(error, StorageError):
             _LOGGER.error("An upload could not be kept", exc_info=error)
 
-    def _note(self, camera: Camera, detection: Detection) -> None:
+    def _note(self, camera: Camera, incident: Incident) -> None:
         """Let the catalogue know of a detection, also if it never gets a picture.
 
         A device tells of it again each second: only what is new is worth a write.
         """
-        what = (detection.id, detection.plate, detection.region)
-        if self._noted.get((camera.id, detection.type)) == what:
+        detection = incident.detection
+        what = (detection.plate, detection.region)
+        if incident.noted == what:
             return
-        self._noted[camera.id, detection.type] = what
+        incident.noted = what
 
         async def note() -> None:
             try:

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from .errors import StorageError
 from .jobs import JobRun, JobWork
-from .local_purge import LocalPurge, matches
+from .local_purge import LocalPurge
 from .model import Describe
+from .purging import matches
 from .store import Store
 from .store.capture_removal import Proof
 from .store.incoming import Placement, hash_file, storage_error

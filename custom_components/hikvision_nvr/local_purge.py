@@ -1,20 +1,18 @@
 """Purging the disk: captures that the bucket is proven to have, and recordings."""
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, time, tzinfo
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from .jobs import JobRun
 from .model import Capture
+from .purging import PurgeTally, matches
 from .store import Store
 from .store.capture_removal import Proof
 from .store.rows import to_us
 from .store.segment_removal import OldSegment, Position
 
-SAMPLE_SIZE: Final = 20
 _BATCH: Final = 250
 """Segments that are looked at, and deleted, at once."""
 
@@ -131,19 +129,13 @@ class LocalPurge:
 
 
 @dataclass(slots=True)
-class _Tally:
-    matched: int = 0
-    bytes: int = 0
-    deleted: int = 0
+class _Tally(PurgeTally):
     chosen: int = 0
     not_offsite: int = 0
     held: int = 0
     watched: int = 0
     remaining: int = 0
     failed: int = 0
-    by_camera: Counter[str] = field(default_factory=Counter)
-    bytes_by_camera: Counter[str] = field(default_factory=Counter)
-    sample: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         # What went before a restart counts for the limit.
@@ -151,19 +143,11 @@ class _Tally:
 
     def match_captures(self, captures: Sequence[Capture]) -> None:
         for one in captures:
-            self._match(one.camera, one.relative_path, one.size)
+            self.match(one.camera, one.relative_path, one.size)
 
     def match_segments(self, segments: Sequence[OldSegment]) -> None:
         for one in segments:
-            self._match(one.camera, one.path, one.size)
-
-    def _match(self, camera: str, path: str, size: int) -> None:
-        self.matched += 1
-        self.bytes += size
-        self.by_camera[camera] += 1
-        self.bytes_by_camera[camera] += size
-        if len(self.sample) < SAMPLE_SIZE:
-            self.sample.append(path)
+            self.match(one.camera, one.path, one.size)
 
     def result(self, job: JobRun) -> dict[str, Any]:
         return {
@@ -181,9 +165,3 @@ class _Tally:
             "failed": self.failed,
             "complete": not job.cancelled,
         }
-
-
-def matches(name: str, patterns: Sequence[str]) -> bool:
-    """Tell whether a file's name has one of these patterns, in any case."""
-    folded = name.casefold()
-    return any(fnmatchcase(folded, pattern.casefold()) for pattern in patterns)

@@ -4,23 +4,15 @@ from collections.abc import Mapping
 from datetime import time, timedelta
 from typing import Any
 
-from homeassistant.config_entries import ConfigSubentry
-from homeassistant.const import CONF_HOST, UnitOfInformation, UnitOfTime
+from homeassistant.const import UnitOfInformation, UnitOfTime
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
     BooleanSelector,
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
-    SelectSelector,
-    SelectSelectorConfig,
-    SelectSelectorMode,
     TimeSelector,
 )
 import voluptuous as vol
 
 from .const import (
-    CONF_CHANNEL,
     CONF_DETECTION_DAYS,
     CONF_POST_ROLL,
     CONF_PRE_ROLL,
@@ -31,13 +23,9 @@ from .const import (
     CONF_RECORDING_OFFSITE,
     CONF_RECORDING_READER,
     CONF_RECORDING_SIZE,
-    CONF_RTSP_PASSWORD,
-    CONF_RTSP_PORT,
-    CONF_RTSP_USERNAME,
     CONF_SCHEDULE_BEGIN,
     CONF_SCHEDULE_DAYS,
     CONF_SCHEDULE_END,
-    CONF_STREAM_PATH,
     CONF_SYNC_INTERVAL,
     DEFAULT_POST_ROLL,
     DEFAULT_PRE_ROLL,
@@ -45,6 +33,7 @@ from .const import (
     SECTION_RECORDING,
     WEEKDAYS,
 )
+from .fields import choice, number
 from .model import (
     OffsiteRecordings,
     RecordingMode,
@@ -53,7 +42,6 @@ from .model import (
     Schedule,
     StreamReader,
 )
-from .recording.rtsp_url import rtsp_url
 
 _GIGABYTE = 10**9
 _MIDNIGHT = "00:00:00"
@@ -61,58 +49,28 @@ _SYNC_INTERVALS = ("2", "10", "30")
 """Seconds."""
 
 
-def _number(last: int, unit: str) -> vol.All[Any]:
-    """Return a field for a whole number from 0 on."""
-    return vol.All(
-        NumberSelector(
-            NumberSelectorConfig(
-                min=0,
-                max=last,
-                step=1,
-                mode=NumberSelectorMode.BOX,
-                unit_of_measurement=unit,
-            )
-        ),
-        vol.Coerce(int),
-    )
-
-
-def _choice(
-    options: tuple[str, ...], translation_key: str, *, multiple: bool = False
-) -> SelectSelector:
-    """Return a field to choose from a list."""
-    return SelectSelector(
-        SelectSelectorConfig(
-            options=list(options),
-            translation_key=translation_key,
-            multiple=multiple,
-            mode=SelectSelectorMode.LIST if multiple else SelectSelectorMode.DROPDOWN,
-        )
-    )
-
-
-_DAYS = _number(36500, UnitOfTime.DAYS)
-_SIZE = _number(1_000_000, UnitOfInformation.GIGABYTES)
-_SECONDS = _number(300, UnitOfTime.SECONDS)
+_DAYS = number(0, 36500, UnitOfTime.DAYS)
+_SIZE = number(0, 1_000_000, UnitOfInformation.GIGABYTES)
+_SECONDS = number(0, 300, UnitOfTime.SECONDS)
 
 _CAMERA_FIELDS = {
-    vol.Required(CONF_RECORDING_MODE, default=RecordingMode.OFF.value): _choice(
+    vol.Required(CONF_RECORDING_MODE, default=RecordingMode.OFF.value): choice(
         tuple(RecordingMode), "recording_mode"
     ),
     vol.Required(CONF_RECORDING_AUDIO, default=True): BooleanSelector(),
     vol.Required(CONF_PRE_ROLL, default=DEFAULT_PRE_ROLL): _SECONDS,
     vol.Required(CONF_POST_ROLL, default=DEFAULT_POST_ROLL): _SECONDS,
-    vol.Required(CONF_SCHEDULE_DAYS, default=list(WEEKDAYS)): _choice(
+    vol.Required(CONF_SCHEDULE_DAYS, default=list(WEEKDAYS)): choice(
         WEEKDAYS, "weekdays", multiple=True
     ),
     vol.Required(CONF_SCHEDULE_BEGIN, default=_MIDNIGHT): TimeSelector(),
     vol.Required(CONF_SCHEDULE_END, default=_MIDNIGHT): TimeSelector(),
     vol.Required(CONF_RECORDING_DAYS, default=0): _DAYS,
     vol.Required(CONF_RECORDING_SIZE, default=0): _SIZE,
-    vol.Required(CONF_RECORDING_OFFSITE, default=OffsiteRecordings.OFF.value): _choice(
+    vol.Required(CONF_RECORDING_OFFSITE, default=OffsiteRecordings.OFF.value): choice(
         tuple(OffsiteRecordings), "recording_offsite"
     ),
-    vol.Required(CONF_RECORDING_READER, default=StreamReader.AUTO.value): _choice(
+    vol.Required(CONF_RECORDING_READER, default=StreamReader.AUTO.value): choice(
         tuple(StreamReader), "recording_reader"
     ),
     vol.Required(CONF_RECORDING_BASIC, default=False): BooleanSelector(),
@@ -132,7 +90,7 @@ RECORDINGS_FORM = vol.Schema(
         vol.Required(CONF_RECORDING_DAYS, default=0): _DAYS,
         vol.Required(CONF_DETECTION_DAYS, default=0): _DAYS,
         vol.Required(CONF_RECORDING_SIZE, default=0): _SIZE,
-        vol.Required(CONF_SYNC_INTERVAL, default=DEFAULT_SYNC_INTERVAL): _choice(
+        vol.Required(CONF_SYNC_INTERVAL, default=DEFAULT_SYNC_INTERVAL): choice(
             _SYNC_INTERVALS, "sync_interval"
         ),
     }
@@ -144,20 +102,12 @@ def recording_mode(camera: Mapping[str, Any]) -> RecordingMode:
     return RecordingMode(camera.get(CONF_RECORDING_MODE, RecordingMode.OFF))
 
 
-def recording_settings(camera: ConfigSubentry) -> RecordingSettings:
-    """Return how a camera is recorded."""
-    data = camera.data
+def recording_settings(data: Mapping[str, Any], url: str) -> RecordingSettings:
+    """Return how a camera is recorded; ``url`` is where its main stream is."""
     mode = recording_mode(data)
     return RecordingSettings(
         mode=mode,
-        url=rtsp_url(
-            data[CONF_HOST],
-            data[CONF_RTSP_PORT],
-            data.get(CONF_RTSP_USERNAME, ""),
-            data.get(CONF_RTSP_PASSWORD, ""),
-            data[CONF_CHANNEL],
-            path=data.get(CONF_STREAM_PATH, ""),
-        ),
+        url=url,
         audio=data.get(CONF_RECORDING_AUDIO, True),
         reader=StreamReader(data.get(CONF_RECORDING_READER, StreamReader.AUTO)),
         basic=data.get(CONF_RECORDING_BASIC, False),

@@ -299,7 +299,7 @@ def engine_camera(subentry: ConfigSubentry) -> Camera:
         old_algorithms=has_old_algorithms(data),
         burst_window=timedelta(seconds=burst_window),
         name_template=data.get(CONF_NAME_TEMPLATE) or None,
-        recording=recording_settings(subentry),
+        recording=recording_settings(data, camera_rtsp_url(subentry)),
         device=device_login(data),
         channel=data[CONF_CHANNEL],
         event_stream=data.get(CONF_EVENT_STREAM, False),

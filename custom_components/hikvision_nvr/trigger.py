@@ -18,7 +18,7 @@ from homeassistant.helpers.trigger import (
 )
 import voluptuous as vol
 
-from .automations import ATTR_EVENT_TYPE, async_ours, event_types
+from .automations import ATTR_EVENT_TYPE, OfOurs, event_types
 
 DETECTION_SCHEMA = ENTITY_STATE_TRIGGER_SCHEMA.extend(
     {
@@ -29,21 +29,17 @@ DETECTION_SCHEMA = ENTITY_STATE_TRIGGER_SCHEMA.extend(
 )
 
 
-class DetectionTrigger(StatelessEntityTriggerBase):
+class DetectionTrigger(OfOurs, StatelessEntityTriggerBase):
     """A camera has detected something."""
 
     _domain_specs = {EVENT_DOMAIN: DomainSpec()}
+    _key = "detection"
     _schema = DETECTION_SCHEMA
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
         """Initialize for some types, or all."""
         super().__init__(hass, config)
         self._types: set[str] = set(self._options.get(ATTR_EVENT_TYPE, ()))
-
-    @override
-    def entity_filter(self, entities: set[str]) -> set[str]:
-        """Leave the events of other integrations out."""
-        return async_ours(self._hass, super().entity_filter(entities), "detection")
 
     @override
     def is_valid_state(
@@ -53,18 +49,12 @@ class DetectionTrigger(StatelessEntityTriggerBase):
         return not self._types or state.attributes.get(ATTR_EVENT_TYPE) in self._types
 
 
-class HealthTrigger(EntityTargetStateTriggerBase):
+class HealthTrigger(OfOurs, EntityTargetStateTriggerBase):
     """A binary sensor about a recorder's health has turned on."""
 
     _domain_specs = {BINARY_SENSOR_DOMAIN: DomainSpec()}
     _to_states = {STATE_ON}
     _primary_entities_only = False
-    _key: str
-
-    @override
-    def entity_filter(self, entities: set[str]) -> set[str]:
-        """Leave every other binary sensor out."""
-        return async_ours(self._hass, super().entity_filter(entities), self._key)
 
 
 class OffsiteProtectedTrigger(HealthTrigger):

@@ -177,15 +177,18 @@ def _second_engine(found: Evidence, _chaos: Chaos) -> Evidence:
     return replace(found, threads=[*found.threads, "hikvision_nvr-e"])
 
 
-def _our_error(found: Evidence, _chaos: Chaos) -> Evidence:
-    trace = (
-        "2026-11-22 12:00:00.000 ERROR (MainThread) [somewhere] No idea\n"
-        "Traceback (most recent call last):\n"
-        '  File "custom_components/hikvision_nvr/engine.py", line 1, in start\n'
-        "    raise RuntimeError\n"
-        "RuntimeError\n"
-    )
-    return replace(found, log=found.log + trace)
+def _error(kind: str) -> Tamper:
+    def log(found: Evidence, _chaos: Chaos) -> Evidence:
+        trace = (
+            "2026-11-22 12:00:00.000 ERROR (MainThread) [somewhere] No idea\n"
+            "Traceback (most recent call last):\n"
+            '  File "custom_components/hikvision_nvr/engine.py", line 1, in start\n'
+            f"    raise {kind}\n"
+            f"{kind}\n"
+        )
+        return replace(found, log=found.log + trace)
+
+    return log
 
 
 BROKEN: list[tuple[str, Breakage]] = [
@@ -204,7 +207,11 @@ TAMPERED: list[tuple[str, Tamper]] = [
     ("no_secret_is_shown", _show),
     ("memory_is_bounded", _grow),
     ("no_thread_is_left", _second_engine),
-    ("no_error_of_our_own", _our_error),
+    ("no_error_of_our_own", _error("RuntimeError")),
+    (
+        "no_error_of_our_own",
+        _error("custom_components.hikvision_nvr.errors.StorageError: no room"),
+    ),
 ]
 
 

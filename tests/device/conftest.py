@@ -61,9 +61,15 @@ async def client_of(
 
 
 @pytest.fixture
+def sftp() -> bool:
+    """Whether the recorder takes SFTP as well."""
+    return False
+
+
+@pytest.fixture
 async def recorder(
-    home: HomeAssistant, tmp_path: Path
+    home: HomeAssistant, tmp_path: Path, sftp: bool
 ) -> AsyncIterator[MockConfigEntry]:
-    """A recorder inside Home Assistant, without cameras yet."""
-    async with running_recorder(home, tmp_path / "storage") as entry:
+    """A recorder that really receives, without cameras yet."""
+    async with running_recorder(home, tmp_path / "storage", sftp=sftp) as entry:
         yield entry

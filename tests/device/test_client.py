@@ -1,18 +1,25 @@
 """Asking devices: logins, bounds, and what refusals mean."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 import subprocess
+from typing import Any
 
+from aiohttp import web
 import pytest
 from pytest_socket import socket_allow_hosts
 
 from custom_components.hikvision_nvr.device import (
+    IsapiClient,
     client as client_module,
     describe,
     read_fingerprint,
 )
-from custom_components.hikvision_nvr.device.describe import read_clock_offset
+from custom_components.hikvision_nvr.device.describe import (
+    read_clock_offset,
+    read_storage,
+)
 from custom_components.hikvision_nvr.errors import (
     DeviceAnswerError,
     DeviceAuthError,
@@ -25,7 +32,7 @@ from custom_components.hikvision_nvr.errors import (
     DeviceWantsHttpsError,
     NotADeviceError,
 )
-from custom_components.hikvision_nvr.model import CertificateSettings
+from custom_components.hikvision_nvr.model import CertificateSettings, DeviceLogin
 from custom_components.hikvision_nvr.receiver.certificate import load_tls_contexts
 from tests.simulators import device_profiles as profiles
 from tests.simulators.device import PICTURE
@@ -263,3 +270,132 @@ async def test_a_recorder_with_64_channels_has_64_cameras(simulate: Simulate) ->
         found = await describe(client)
     assert len(found.channels) == 64
     assert found.channels[-1].name == "Camera 64"
+
+
+# Answers that are no documents
+
+
+@pytest.fixture
+async def bare() -> AsyncIterator[
+    tuple[IsapiClient, dict[str, Callable[[], web.Response]]]
+]:
+    """A client, and what a host without documents answers to each path."""
+    answers: dict[str, Callable[[], web.Response]] = {}
+
+    async def answer(request: web.Request) -> web.Response:
+        return answers[request.path]()
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    assert site._server is not None
+    port = site._server.sockets[0].getsockname()[1]
+    client = IsapiClient(
+        DeviceLogin(host="127.0.0.1", port=port, username="admin", password="x")
+    )
+    try:
+        yield client, answers
+    finally:
+        await client.close()
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (403, DeviceForbiddenError),
+        (404, DeviceUnsupportedError),
+        (405, DeviceUnsupportedError),
+        (501, DeviceUnsupportedError),
+        (500, DeviceError),
+    ],
+)
+async def test_a_status_without_a_document_has_its_meaning_too(
+    bare: Any, status: int, error: type[DeviceError]
+) -> None:
+    client, answers = bare
+    answers["/x"] = lambda: web.Response(status=status, text="no XML")
+    with pytest.raises(DeviceError) as raised:
+        await client.get("/x")
+    assert type(raised.value) is error
+    # An answer without an end is refused with the same words.
+    with pytest.raises(error):
+        async with client.open("/x"):
+            pass
+
+
+async def test_a_device_that_never_has_time_is_offline(
+    bare: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "_PAUSE", 0.01)
+    client, answers = bare
+    asked = []
+
+    def busy() -> web.Response:
+        asked.append(1)
+        return web.Response(status=503)
+
+    answers["/x"] = busy
+    with pytest.raises(DeviceOfflineError, match="too busy"):
+        await client.get("/x")
+    assert len(asked) == 3
+
+
+async def test_a_lock_without_a_time_lasts_half_an_hour(bare: Any) -> None:
+    client, answers = bare
+    answers["/x"] = lambda: web.Response(
+        status=401,
+        text="<userCheck><lockStatus>lock</lockStatus>"
+        "<unlockTime>soon</unlockTime></userCheck>",
+    )
+    with pytest.raises(DeviceLockedError) as locked:
+        await client.get("/x")
+    assert locked.value.placeholders["minutes"] == "30"
+
+
+async def test_nothing_in_answer_to_a_change_means_that_it_was_taken(
+    bare: Any,
+) -> None:
+    client, answers = bare
+    answers["/x"] = lambda: web.Response(text="")
+    await client.put("/x", b"<a/>")
+    answers["/x"] = lambda: web.Response(text="<html><body/></html>")
+    with pytest.raises(NotADeviceError):
+        await client.put("/x", b"<a/>")
+
+
+async def test_a_device_of_few_words_is_a_camera_with_one_channel(
+    simulate: Simulate,
+) -> None:
+    device = simulate(profiles.PLAIN_FTP)
+    for path in (
+        "/ISAPI/System/Video/inputs/channels",
+        "/ISAPI/System/capabilities",
+        "/ISAPI/System/Network/ftp/capabilities",
+        "/ISAPI/System/Network/ftp",
+        "/ISAPI/ContentMgmt/Storage",
+        "/ISAPI/System/time",
+    ):
+        del device.documents[path]
+    async with client_of(device) as client:
+        found = await describe(client)
+        assert [(one.number, one.name) for one in found.channels] == [(1, "")]
+        assert not found.upload.any
+        assert await read_storage(client) is None
+        assert await read_clock_offset(client) is None
+
+
+async def test_what_answers_without_saying_who_it_is_is_no_device(
+    simulate: Simulate,
+) -> None:
+    device = simulate(profiles.PLAIN_FTP)
+    device.documents[INFO] = "<Other/>"
+    async with client_of(device) as client:
+        with pytest.raises(NotADeviceError):
+            await describe(client)
+        del device.documents[INFO]
+        with pytest.raises(NotADeviceError):
+            await describe(client)

@@ -43,6 +43,7 @@ from tests.device_owner import (
     begin,
     entity,
     login,
+    press,
     progress,
     reachable,
     running_recorder,
@@ -59,17 +60,6 @@ from .conftest import Simulate
 ROOT = Path(__file__).parents[2]
 FTP_LIST = "/ISAPI/System/Network/ftp"
 FTP = f"{FTP_LIST}/1"
-
-
-async def press(
-    home: HomeAssistant, camera_id: str, platform: str, service: str, key: str
-) -> None:
-    await home.services.async_call(
-        platform,
-        service,
-        {"entity_id": entity(home, camera_id, platform, key)},
-        blocking=True,
-    )
 
 
 def tags(document: str) -> list[str]:

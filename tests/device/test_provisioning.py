@@ -250,3 +250,173 @@ def test_time_zones_are_written_as_devices_write_them(
     zone: str, text: str | None
 ) -> None:
     assert device_time_zone(ZoneInfo(zone)) == text
+
+
+# What devices of other kinds and ages have instead
+
+
+def changed(device: SimulatedDevice, path: str, old: str, new: str) -> None:
+    assert old in device.documents[path]
+    device.documents[path] = device.documents[path].replace(old, new)
+
+
+async def test_what_a_device_does_not_have_is_told_and_the_rest_is_set_up(
+    simulate: Simulate,
+) -> None:
+    device = simulate(profiles.PLAIN_FTP)
+    del device.documents["/ISAPI/System/time/ntpServers/1"]
+    del device.documents["/ISAPI/Snapshot/channels/1"]
+    plan = await plan_for(device)
+    assert set(plan.not_offered) == {"ntp", "captures", "schedule"}
+    del device.documents["/ISAPI/System/time"]
+    plan = await plan_for(
+        device, wanted(always=False, events={DetectionType.FACE, DetectionType.MOTION})
+    )
+    assert set(plan.not_offered) == {"time", "captures", "linkage"}
+    assert [edit.path for edit in plan.edits] == [
+        "/ISAPI/System/Network/ftp/1",
+        "/ISAPI/Event/triggers/VMD-1",
+    ]
+
+
+ENTRY = (
+    "<FTPNotification><id>{}</id><enabled>{}</enabled>"
+    "<addressingFormatType>ipaddress</addressingFormatType>"
+    "<ipAddress>{}</ipAddress><portNo>21</portNo><userName>{}</userName>"
+    "</FTPNotification>"
+)
+
+
+@pytest.mark.parametrize(
+    ("entries", "chosen"),
+    [
+        # Ours is written again, wherever it is.
+        (
+            [(1, "true", "192.0.2.7", "nas"), (2, "true", "192.0.2.10", "front-door")],
+            "2",
+        ),
+        # A free one is taken before somebody else's.
+        ([(1, "true", "192.0.2.7", "nas"), (2, "false", "0.0.0.0", "")], "2"),
+        # Of two that are used, the first: the preview shows whose it was.
+        (
+            [(1, "true", "192.0.2.7", "nas"), (2, "true", "192.0.2.8", "archive")],
+            "1",
+        ),
+    ],
+)
+async def test_of_several_deliveries_nobody_elses_is_taken_without_need(
+    simulate: Simulate, entries: list[tuple[Any, ...]], chosen: str
+) -> None:
+    device = simulate(profiles.PLAIN_FTP)
+    listed = "".join(ENTRY.format(*one) for one in entries)
+    # Old firmware has them in one document only.
+    del device.documents["/ISAPI/System/Network/ftp/1"]
+    device.documents["/ISAPI/System/Network/ftp"] = (
+        f'<FTPNotificationList xmlns="{device.profile.namespace}">{listed}'
+        "</FTPNotificationList>"
+    )
+    plan = await plan_for(device, wanted(events=frozenset(), time_zone=None))
+    (edit,) = (one for one in plan.edits if "ftp" in one.path)
+    assert edit.path == "/ISAPI/System/Network/ftp"
+    namespace = f"{{{device.profile.namespace}}}"
+    after = {
+        str(one.findtext(f"{namespace}id")): one.findtext(f"{namespace}ipAddress")
+        for one in ET.fromstring(edit.after)
+    }
+    before = {str(number): host for number, _, host, _ in entries}
+    assert after == before | {chosen: "192.0.2.10"}
+
+
+async def test_a_device_without_a_place_for_files_cannot_be_set_up(
+    simulate: Simulate,
+) -> None:
+    device = simulate(profiles.PLAIN_FTP)
+    device.documents["/ISAPI/System/Network/ftp"] = (
+        f'<FTPNotificationList xmlns="{device.profile.namespace}"/>'
+    )
+    with pytest.raises(DeviceUnsupportedError, match="cannot deliver"):
+        await plan_for(device)
+
+
+async def test_schedules_and_triggers_that_are_empty_or_odd_are_filled(
+    simulate: Simulate,
+) -> None:
+    device = simulate(profiles.PLAIN_FTP)
+    path = "/ISAPI/Event/schedules/motionDetections/VMD_video1"
+    block = re.search(r"<TimeBlock>.*</TimeBlock>", device.documents[path])
+    assert block is not None
+    # Two of one day, one without hours.
+    odd = block[0].replace("08:00", "morning").replace(">1<", ">2<")
+    changed(device, path, block[0], block[0] * 2 + odd)
+    trigger = "/ISAPI/Event/triggers/VMD-1"
+    methods = re.search(
+        r"<EventTriggerNotificationList>.*</EventTriggerNotificationList>",
+        device.documents[trigger],
+    )
+    assert methods is not None
+    changed(device, trigger, methods[0], "")
+    plan = await plan_for(device)
+    (told,) = (one for one in plan.changes if one.what == "schedule")
+    assert (told.before, told.after) == ("20 h", "168 h")
+    async with client_of(device) as client:
+        await provisioning.write(client, plan.edits)
+    assert device.documents[path].count("TimeBlock>") == 2 * 7
+    assert "FTP" in device.documents[trigger]
+
+    device.documents[path] = re.sub(
+        r"<(\w+:)?TimeBlockList>.*</(\w+:)?TimeBlockList>", "", device.documents[path]
+    )
+    (told,) = (
+        one for one in (await plan_for(device)).changes if one.what == "schedule"
+    )
+    assert (told.before, told.after) == ("0 h", "168 h")
+
+
+async def test_an_ipv6_address_goes_where_the_firmware_spells_it(
+    simulate: Simulate,
+) -> None:
+    device = simulate(profiles.PLAIN_FTP)
+    for path in ("/ISAPI/System/Network/ftp", "/ISAPI/System/Network/ftp/1"):
+        changed(device, path, "<portNo>21", "<ipV6Address>::</ipV6Address><portNo>21")
+    target = Target(
+        host="2001:db8::1",
+        port=21,
+        protocol=Protocol.PLAIN,
+        username="front-door",
+        password="Tell-Nobody1",
+    )
+    plan = await plan_for(device, wanted(target=target))
+    async with client_of(device) as client:
+        await provisioning.write(client, plan.edits)
+    assert device.delivery()["ipV6Address"] == "2001:db8::1"
+    assert "ipv6Address" not in device.delivery()
+
+
+async def test_a_delivery_that_the_device_could_not_make_is_told(
+    simulate: Simulate,
+) -> None:
+    device = simulate(profiles.PLAIN_FTP)
+    nobody = Target(
+        host="127.0.0.1",
+        port=9,
+        protocol=Protocol.PLAIN,
+        username="front-door",
+        password="Tell-Nobody1",
+    )
+    async with client_of(device) as client:
+        with pytest.raises(ProvisioningError, match="could not deliver: failed"):
+            await provisioning.test_delivery(client, nobody)
+
+
+async def test_the_upload_of_an_event_is_switched_only_where_there_is_one(
+    simulate: Simulate,
+) -> None:
+    device = simulate(profiles.PLAIN_FTP)
+    async with client_of(device) as client:
+        with pytest.raises(DeviceUnsupportedError, match="has no face"):
+            await provisioning.set_linkage(client, 1, DetectionType.FACE, on=True)
+        await provisioning.set_linkage(client, 1, DetectionType.MOTION, on=True)
+        assert device.writes == ["/ISAPI/Event/triggers/VMD-1"]
+        # What is so already is not written again.
+        await provisioning.set_linkage(client, 1, DetectionType.MOTION, on=True)
+        assert len(device.writes) == 1

@@ -1,6 +1,6 @@
-"""100,000 commands that no camera would send, and the receiver still works.
+"""Commands that no camera would send by the thousand, and the receiver still works.
 
-A failure prints its seed: FUZZ_SEED=... runs the same commands again.
+20,000 of them; 100,000 with HIKVISION_NVR_FULL=1. A failure prints its seed: FUZZ_SEED=... runs the same commands again.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ import socket
 import pytest
 
 from .conftest import HOST, JPEG, PASSWORD, USERNAME, client_context, login
-from .process import Kept, ReceiverProcess, kept_by_process, receiver_process
+from .process import FULL, Kept, ReceiverProcess, kept_by_process, receiver_process
 
 SEED = int(os.environ.get("FUZZ_SEED", "20261122"))
-COMMANDS = int(os.environ.get("FUZZ_COMMANDS", "100000"))
+COMMANDS = int(os.environ.get("FUZZ_COMMANDS", "100000" if FULL else "20000"))
 CLIENTS = 6
 LINES = 250
 """In a session."""
@@ -333,7 +333,7 @@ def settled(folder: Path) -> Kept:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_receiver_outlives_a_hundred_thousand_commands(tmp_path: Path) -> None:
+def test_receiver_outlives_any_commands(tmp_path: Path) -> None:
     print(f"FUZZ_SEED={SEED}")
     folder = tmp_path / "receiver"
     with receiver_process(folder, "--plain-from", HOST, as_module=True) as receiver:

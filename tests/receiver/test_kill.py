@@ -1,6 +1,6 @@
 """A receiver that is killed keeps each file that it has acknowledged, once.
 
-20 rounds by FTPS and 3 by SFTP; 200 of each with HIKVISION_NVR_FULL=1.
+6 rounds by FTPS and 2 by SFTP; 200 of each with HIKVISION_NVR_FULL=1.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ import pytest
 from .delivery import Client, ProtocolClient, RefusedError, both_protocols
 from .process import FULL, ReceiverProcess, kept_by_process, receiver_process
 
-ROUNDS = {"ftps": 200 if FULL else 20, "sftp": 200 if FULL else 3}
+ROUNDS = {"ftps": 200 if FULL else 6, "sftp": 200 if FULL else 2}
 CLIENTS = 5
 SEED = 20261122
 

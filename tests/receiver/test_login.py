@@ -181,3 +181,31 @@ async def test_stop_ends_open_sessions(site: Site) -> None:
         with pytest.raises((EOFError, OSError, ftplib.Error)):
             await run(lambda: client.sendcmd("NOOP"))
         client.close()
+
+
+async def test_each_command_has_its_place_before_and_after_the_login(
+    site: Site,
+) -> None:
+    def talk() -> list[str]:
+        client = connect(site.port)
+
+        def said(command: str) -> str:
+            client.putcmd(command)
+            return client.getline()[:3]
+
+        told = [said(one) for one in ("AUTH X", "PBSZ 0", "PROT P")]
+        client.auth()
+        told += [said(one) for one in ("AUTH TLS", "PBSZ 0", "PROT C", "PROT S")]
+        told += [said(one) for one in (f"PASS {PASSWORD}", f"USER {USERNAME}")]
+        told += [said(one) for one in (f"PASS {PASSWORD}", f"PASS {PASSWORD}")]
+        told.append(said(f"USER {USERNAME}"))
+        client.close()
+        return told
+
+    assert await run(talk) == [
+        *("504", "503", "503"),
+        *("503", "200", "534", "536"),
+        *("503", "331"),
+        *("230", "230"),
+        "503",
+    ]

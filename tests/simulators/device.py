@@ -351,9 +351,9 @@ class SimulatedDevice:
             return await self._test(request)
         if path == SEARCH_PATH and self.recordings is not None:
             return await self.recordings.answer(request, self.profile.namespace)
-        if request.method == "GET" and path == "/ISAPI/System/time":
-            self._tell_time()
         if request.method == "GET" and path in self.documents:
+            if path == "/ISAPI/System/time":
+                self._tell_time()
             return self._xml(self.documents[path])
         return self._status(404, 4, "Invalid Operation", "notSupport")
 

@@ -78,11 +78,6 @@ class IsapiClient:
         """End all connections."""
         await self._session.close()
 
-    @property
-    def url(self) -> str:
-        """The address of the device's web page."""
-        return str(self._base)
-
     async def get(self, path: str) -> Element:
         """Return the document at a path."""
         return await self._document("GET", path)
@@ -183,14 +178,10 @@ class IsapiClient:
     async def _send(
         self, method: str, path: str, body: bytes | None, limit: int
     ) -> bytes:
-        location, _, query = path.partition("?")
-        url = self._base.joinpath(location.lstrip("/"))
-        if query:
-            url = url.with_query(query)
         headers = {"Content-Type": "application/xml"} if body is not None else {}
         async with self._session.request(
             method,
-            url,
+            self._base.joinpath(path.lstrip("/")),
             data=body,
             headers=headers,
             ssl=self._ssl,

@@ -55,6 +55,9 @@ STATE = Path(tempfile.mkdtemp(prefix="hikvision_nvr-"))
 SKIPPED = frozenset(os.environ.get("SKIPPED_CLASSES", "").split())
 """Classes that have nothing to say about a receiver."""
 
+WANTED: dict[str, dict[str, bool]] = json.loads(os.environ.get("WANTED_TESTS", "{}"))
+"""Whether a test is run, by its class and name; one that is not here is."""
+
 _running: dict[int, ReceiverThread] = {}
 _outcomes: dict[str, dict[str, Any]] = {}
 
@@ -241,6 +244,14 @@ suite.NO_RETRIES = 1
 ftplib.FTP.retrbinary = _read_back  # type: ignore[method-assign,assignment]
 
 
+def _is_wanted(item: pytest.Item) -> bool:
+    for cls in item.cls.__mro__:  # type: ignore[attr-defined]
+        # A class says it for those that come from it, unless they say it themselves.
+        if item.name in (known := WANTED.get(cls.__name__, {})):
+            return known[item.name]
+    return True
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # The TLS tests import the plain ones, which would run twice.
     items[:] = [
@@ -248,6 +259,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items
         if item.cls.__module__ == item.module.__name__  # type: ignore[attr-defined]
         and item.cls.__name__ not in SKIPPED  # type: ignore[attr-defined]
+        and _is_wanted(item)
     ]
     for item in items:
         item.module.pytest = _Pytest()  # type: ignore[attr-defined]

@@ -4,8 +4,7 @@ The devices are simulated, everything else is real: sockets, receiver, store, en
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from datetime import timedelta
 import ftplib
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from homeassistant.components.camera import async_get_image
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import (
     device_registry as dr,
     entity_registry as er,
@@ -35,55 +35,26 @@ from custom_components.hikvision_nvr.device import scan
 from custom_components.hikvision_nvr.model import CertificateSettings
 from custom_components.hikvision_nvr.receiver.certificate import load_tls_contexts
 from custom_components.hikvision_nvr.receiver.passwords import verify_password
-from tests.simulators import device_profiles as profiles
-from tests.simulators.device import PICTURE, SimulatedDevice
-from tests.simulators.device_profiles import Profile
-from tests.simulators.discovery import Answerer, sadp_reply, ws_reply
-from tests.simulators.onvif import OnvifCamera
-
-from .device_owner import (
+from tests.device_owner import (
     CHOICES,
     add,
     begin,
     entity,
     login,
+    press,
     progress,
     reachable,
-    running_recorder,
     state,
     submit,
     until,
 )
+from tests.simulators import device_profiles as profiles
+from tests.simulators.device import PICTURE
+from tests.simulators.device_profiles import Misbehaviour, Profile
+from tests.simulators.discovery import Answerer, sadp_reply, ws_reply
+from tests.simulators.onvif import OnvifCamera
 
-pytestmark = pytest.mark.usefixtures("socket_enabled")
-
-type Simulate = Callable[..., SimulatedDevice]
-
-
-@pytest.fixture
-def simulate() -> Iterator[Simulate]:
-    with ExitStack() as stack:
-
-        def start(profile: Profile, **changes: Any) -> SimulatedDevice:
-            return stack.enter_context(SimulatedDevice(profile, **changes))
-
-        yield start
-
-
-@pytest.fixture
-def sftp() -> bool:
-    """Whether the recorder takes SFTP as well."""
-    return False
-
-
-@pytest.fixture
-async def recorder(
-    home: HomeAssistant, tmp_path: Path, sftp: bool
-) -> AsyncIterator[MockConfigEntry]:
-    """A recorder that really receives, without cameras yet."""
-    async with running_recorder(home, tmp_path / "storage", sftp=sftp) as entry:
-        yield entry
-
+from .conftest import Simulate
 
 # Adding and setting up
 
@@ -465,24 +436,16 @@ async def test_what_the_device_shows_and_does(
     assert page.serial_number == device.serial
     assert (dr.CONNECTION_NETWORK_MAC, device.mac) in page.connections
 
-    async def press(platform: str, service: str, key: str) -> None:
-        await home.services.async_call(
-            platform,
-            service,
-            {"entity_id": entity(home, camera_id, platform, key)},
-            blocking=True,
-        )
-
-    await press("switch", "turn_off", "motion_detection")
+    await press(home, camera_id, "switch", "turn_off", "motion_detection")
     path = "/ISAPI/System/Video/inputs/channels/1/motionDetection"
     assert ">false<" in device.documents[path]
     assert "samplingInterval>2<" in device.documents[path]
     await until(lambda: state(home, camera_id, "switch", "motion_detection") == "off")
-    await press("button", "press", "reboot")
+    await press(home, camera_id, "button", "press", "reboot")
     assert device.reboots == 1
     captured: list[Any] = []
     recorder.runtime_data.async_listen_captures("Front door", captured.append)
-    await press("button", "press", "snapshot")
+    await press(home, camera_id, "button", "press", "snapshot")
     await until(lambda: captured)
 
     still = await async_get_image(home, entity(home, camera_id, "camera", "camera"))
@@ -561,6 +524,8 @@ async def test_a_camera_that_was_not_set_up_is_offered_as_a_repair(
     await until(lambda: ir.async_get(home).async_get_issue("hikvision_nvr", issue_id))
     manager = home.data["repairs"]["flow_manager"]
     flow = await manager.async_init("hikvision_nvr", data={"issue_id": issue_id})
+    # It begins with a form, and not with a complaint about one.
+    assert (flow["step_id"], flow["errors"]) == ("choose", {})
     flow = await manager.async_configure(flow["flow_id"], CHOICES)
     assert flow["errors"] == {"base": "plain_not_accepted"}
     flow = await manager.async_configure(
@@ -921,3 +886,155 @@ async def test_with_https_the_certificate_is_remembered_and_a_new_one_accepted_b
     await home.async_block_till_done()
     await until(lambda: home.states.get(connected).state == "on")
     assert recorder.subentries[gate.subentry_id].data["serial"] == device.serial
+
+
+# What stands in the way
+
+FTP = "/ISAPI/System/Network/ftp/1"
+
+
+async def test_a_camera_needs_a_name_and_a_device_that_answers(
+    home: HomeAssistant, recorder: MockConfigEntry, simulate: Simulate
+) -> None:
+    device = simulate(profiles.FTPS)
+    flow = await submit(home, await begin(home, recorder), login(device))
+    flow = await submit(
+        home, flow, {"name": "..", "event_stream": False, "set_up": True}
+    )
+    assert flow["errors"] == {"name": "unusable_name"}
+    flow = await submit(
+        home, flow, {"name": "Gate", "event_stream": False, "set_up": True}
+    )
+    device.stop()
+    flow = await submit(home, flow, CHOICES)
+    assert (flow["step_id"], flow["errors"]) == (
+        "provision",
+        {"base": "device_offline"},
+    )
+    device.start()
+    flow = await submit(home, flow, CHOICES)
+    assert flow["step_id"] == "preview"
+
+
+async def test_what_cannot_be_put_back_is_named(
+    home: HomeAssistant,
+    recorder: MockConfigEntry,
+    simulate: Simulate,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(devices_module, "DELIVERY_TIME", 0.1)
+    device = simulate(profiles.FTPS)
+    device.test_delivers = False
+    flow = await submit(home, await begin(home, recorder), login(device))
+    flow = await submit(
+        home, flow, {"name": "Gate", "event_stream": False, "set_up": True}
+    )
+    flow = await submit(home, await submit(home, flow, CHOICES), {})
+    assert flow["step_id"] == "provision_failed"
+    # The dialog goes on when the recorder is back.
+    assert await home.config_entries.async_unload(recorder.entry_id)
+    flow = await submit(home, flow, {"next_step_id": "put_back"})
+    assert flow["step_id"] == "provision_failed"
+    assert "not running" in flow["description_placeholders"]["message"]
+    assert await home.config_entries.async_setup(recorder.entry_id)
+    device.refused_paths.add(FTP)
+    flow = await submit(home, flow, {"next_step_id": "put_back"})
+    assert flow["reason"] == "not_put_back"
+    assert flow["description_placeholders"]["paths"] == FTP
+
+
+async def test_a_device_that_wants_https_and_shows_no_certificate_is_no_way_in(
+    home: HomeAssistant, recorder: MockConfigEntry, simulate: Simulate
+) -> None:
+    device = simulate(profiles.PLAIN_FTP)
+    device.misbehaviour = Misbehaviour.REDIRECT
+    flow = await submit(home, await begin(home, recorder), login(device))
+    assert flow["errors"] == {"host": "device_offline"}
+    assert device.failed_logins == 0
+
+
+async def test_set_up_again_changes_nothing_here_when_the_device_refuses(
+    home: HomeAssistant,
+    recorder: MockConfigEntry,
+    simulate: Simulate,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(devices_module, "DELIVERY_TIME", 0.1)
+    device = simulate(profiles.FTPS)
+    camera_id = await add(home, recorder, device)
+    before = dict(recorder.subentries[camera_id].data)
+    device.refused_paths.add(FTP)
+    with pytest.raises(HomeAssistantError, match="refused"):
+        await press(home, camera_id, "button", "press", "provision")
+    await home.async_block_till_done()
+    assert dict(recorder.subentries[camera_id].data) == before
+    assert (await home.async_add_executor_job(device.detect)).error == ""
+
+    # Written, and never seen to deliver: the account is the new one on both sides.
+    device.refused_paths.clear()
+    device.test_delivers = False
+    with pytest.raises(HomeAssistantError, match="no upload has arrived"):
+        await press(home, camera_id, "button", "press", "provision")
+    await home.async_block_till_done()
+    await reachable(home, recorder, camera_id)
+    after = recorder.subentries[camera_id].data["upload_password_hash"]
+    assert after != before["upload_password_hash"]
+    assert (await home.async_add_executor_job(device.detect)).error == ""
+
+
+async def test_a_repair_tells_what_is_in_its_way(
+    home: HomeAssistant,
+    recorder: MockConfigEntry,
+    simulate: Simulate,
+) -> None:
+    assert await async_setup_component(home, "repairs", {})
+    device = simulate(profiles.FTPS)
+    camera_id = await add(home, recorder, device, set_up=False)
+    issue_id = f"camera_not_set_up_{camera_id}"
+    await until(lambda: ir.async_get(home).async_get_issue("hikvision_nvr", issue_id))
+    manager = home.data["repairs"]["flow_manager"]
+    flow = await manager.async_init("hikvision_nvr", data={"issue_id": issue_id})
+
+    device.forbidden_paths.add(FTP.rpartition("/")[0])
+    flow = await manager.async_configure(flow["flow_id"], CHOICES)
+    assert (flow["step_id"], flow["errors"]) == ("choose", {"base": "failed"})
+    assert "may not use" in flow["description_placeholders"]["message"]
+    device.forbidden_paths.clear()
+    flow = await manager.async_configure(flow["flow_id"], CHOICES)
+    assert flow["step_id"] == "preview"
+    device.refused_paths.add(FTP)
+    flow = await manager.async_configure(flow["flow_id"], {})
+    assert (flow["step_id"], flow["errors"]) == ("preview", {"base": "failed"})
+    assert FTP in flow["description_placeholders"]["message"]
+
+    assert await home.config_entries.async_unload(recorder.entry_id)
+    flow = await manager.async_configure(flow["flow_id"], {})
+    assert flow["reason"] == "not_running"
+    assert await home.config_entries.async_setup(recorder.entry_id)
+
+
+async def test_the_picture_of_a_recorders_camera_is_where_the_recorder_has_it(
+    home: HomeAssistant,
+    recorder: MockConfigEntry,
+    simulate: Simulate,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    device = simulate(profiles.RECORDER)
+    flow = await submit(home, await begin(home, recorder), login(device))
+    flow = await submit(home, flow, {"channels": ["3"], "event_stream": True})
+    await home.async_block_till_done()
+    (camera,) = recorder.subentries.values()
+    await reachable(home, recorder, camera.subentry_id)
+    device.forbidden_paths.add("/ISAPI/Streaming/channels/301/picture")
+    await press(home, camera.subentry_id, "button", "press", "snapshot")
+    proxy = "/ISAPI/ContentMgmt/StreamingProxy/channels/301/picture"
+    assert ("GET", proxy) in device.requests
+    kept = list(Path(recorder.data["storage_folder"]).rglob("*_TIMING.jpg"))
+    assert [one.read_bytes() for one in kept] == [PICTURE]
+
+    # Nowhere: the detection is told all the same.
+    device.forbidden_paths.add(proxy)
+    told = async_capture_events(home, "hikvision_nvr_detection")
+    device.send_event("VMD", channel=3)
+    await until(lambda: "no picture of a detection" in caplog.text)
+    await until(lambda: told)
