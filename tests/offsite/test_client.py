@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 import sqlite3
 import ssl
+import sys
 import threading
 import time
 from typing import Any
@@ -52,7 +53,9 @@ def blocking_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         original: Callable[..., Any] = getattr(owner, name)
 
         def watched(*args: Any, **kwargs: Any) -> Any:
-            if threading.get_ident() == loop_thread:
+            # Whoever formats a stack lets linecache look whether sources have changed.
+            caller = sys._getframe(1).f_globals["__name__"]
+            if threading.get_ident() == loop_thread and caller != "linecache":
                 calls.append(f"{name}{args[:1]}")
             return original(*args, **kwargs)
 
