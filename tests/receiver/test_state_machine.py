@@ -105,6 +105,7 @@ class Server:
 
     def stop(self) -> None:
         self.run(self._stop())
+        self.run(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -60,4 +60,4 @@ def _frames(scene: Scene) -> Iterator[Image.Image]:
         second = number / FRAMES_PER_SECOND
         moment = second % (CROSSING + PAUSE)
         progress = moment / CROSSING if moment < CROSSING else None
-        yield scene.picture(f"LIVE :{int(second):02}", progress)
+        yield scene.picture(f"Demo :{int(second):02}", progress)
