@@ -230,6 +230,23 @@ IN_HEADERS = {"Tagging": "PutObjectTagging", "ObjectLockMode": "PutObjectRetenti
 """What a request needs as well that has this parameter."""
 
 
+def _policies(path: Path) -> list[list[set[str]]]:
+    """Return the policies of a document: the actions of each statement."""
+    return [
+        [set(statement["Action"]) for statement in json.loads(block)["Statement"]]
+        for block in re.findall(r"```json\n(.*?)```", _text(path), re.DOTALL)
+    ]
+
+
+def test_the_policies_of_the_readme_are_those_of_the_guide() -> None:
+    """Append-only is the same without what deletes, and what archives need back."""
+    (whole,) = _policies(GUIDE / "s3.md")
+    append_only = [
+        actions - {"s3:DeleteObject", "s3:RestoreObject"} for actions in whole
+    ]
+    assert _policies(ROOT / "README.md") == [whole, append_only]
+
+
 def test_the_policy_of_the_guide_is_what_the_integration_asks_for() -> None:
     """Each request that is made has its permission, and there is none for nothing."""
     (block,) = re.findall(r"```json\n(.*?)```", _text(GUIDE / "s3.md"), re.DOTALL)
