@@ -12,6 +12,7 @@ import paramiko
 import pytest
 
 from custom_components.hikvision_nvr.model import DetectionType, SftpSettings
+from custom_components.hikvision_nvr.store.incoming import IncomingFile
 
 from .conftest import HOST, JPEG, PASSWORD, QUICK, USERNAME, MakeSite, Site, login, run
 from .sftp import (
@@ -602,3 +603,35 @@ async def test_stop_ends_what_runs(make_site: MakeSite, sftp: SftpSettings) -> N
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == {asyncio.current_task()}
     await run(client.hang_up)
+
+
+async def test_stop_waits_for_what_was_broken_off_just_before(
+    make_site: MakeSite, sftp: SftpSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It neither hangs nor leaves a part behind, however slow the disk is."""
+    site = await make_site(sftp=sftp)
+    discard = IncomingFile.discard
+    discarding, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(incoming: IncomingFile) -> None:
+        discarding.set()
+        await go_on.wait()
+        await discard(incoming)
+
+    monkeypatch.setattr(IncomingFile, "discard", slow)
+
+    def break_off() -> None:
+        client = RawSftp(site.sftp_port)
+        handle = client.open(NAME)
+        assert client.write(handle, 0, JPEG) == OK
+        client.hang_up()
+
+    await run(break_off)
+    async with asyncio.timeout(20):
+        await discarding.wait()
+        stopping = asyncio.create_task(site.receiver.stop())
+        done, _ = await asyncio.wait([stopping], timeout=0.1)
+        assert not done
+        go_on.set()
+        await stopping
+    assert site.files() == {}

@@ -77,6 +77,8 @@ class Connection(asyncssh.SSHServer):
 
     def abort(self) -> None:
         """End at once."""
+        for session in self._sessions:
+            session.stop()
         if self._transport is not None:
             self._transport.abort()
 

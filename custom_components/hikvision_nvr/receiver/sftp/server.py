@@ -74,8 +74,6 @@ class SftpServer:
         for connection in tuple(self._connections):
             work += connection.work
             connection.abort()
-        for task in work:
-            task.cancel()
         if work:
             await asyncio.wait(work)
         self._server.abort_clients()

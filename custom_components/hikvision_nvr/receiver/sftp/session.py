@@ -106,6 +106,7 @@ class SftpSession(asyncssh.SSHServerSession[bytes]):
         self._paused = False
         self._ended = False
         self._waiting: asyncio.Future[None] | None = None
+        self._discarding = False
         self._channel: asyncssh.SSHServerChannel[bytes] | None = None
         self.work: asyncio.Task[None] | None = None
 
@@ -120,6 +121,8 @@ class SftpSession(asyncssh.SSHServerSession[bytes]):
     @override
     def session_started(self) -> None:
         self.work = asyncio.create_task(self._serve())
+        # Whatever becomes of it: one that is stopped early never gets to its own end.
+        self.work.add_done_callback(lambda _: self._on_end(self))
 
     @override
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
@@ -146,6 +149,11 @@ class SftpSession(asyncssh.SSHServerSession[bytes]):
         self._end()
         if self.work is None:
             self._on_end(self)
+
+    def stop(self) -> None:
+        """Carry out nothing more; what was never closed is discarded all the same."""
+        if self.work is not None and not self._discarding:
+            self.work.cancel()
 
     @property
     def is_busy(self) -> bool:
@@ -174,8 +182,8 @@ class SftpSession(asyncssh.SSHServerSession[bytes]):
             _LOGGER.exception("%s: SFTP session failed", self._files.name)
         finally:
             # Whatever is open now was never closed by the camera.
+            self._discarding = True
             await self._files.discard()
-            self._on_end(self)
             if self._channel is not None:
                 self._channel.exit(0)
 
