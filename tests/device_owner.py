@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-import socket
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
@@ -15,6 +14,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from tests.simulators.device import SimulatedDevice
 
+from .ports import free_port
 from .recorder import recorder_entry
 
 CHOICES = {
@@ -25,12 +25,6 @@ CHOICES = {
     "set_clock": True,
     "ntp_server": "",
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

@@ -26,20 +26,10 @@ from custom_components.hikvision_nvr.model import (
 from custom_components.hikvision_nvr.receiver.certificate import generate_certificate
 from custom_components.hikvision_nvr.store.root import MARKER
 
+from .ports import free_port
 from .recorder import S3, FakeEngine, recorder_entry
 
 pytestmark = pytest.mark.usefixtures("engines", "socket_enabled")
-
-
-PASSIVE = range(50000, 51050)
-
-
-def free_port() -> int:
-    """Return a port that is none of the tests' passive ports."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    return free_port() if port in PASSIVE else port
 
 
 def entered(storage: Path, **changes: Any) -> dict[str, Any]:
@@ -241,7 +231,7 @@ async def test_a_port_in_use_is_refused_and_can_be_corrected(
     home: HomeAssistant, tmp_path: Path
 ) -> None:
     with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", free_port()))
         other.listen()
         values = entered(tmp_path, ftps_port=other.getsockname()[1])
         flow = await submit(home, await start(home), values)
@@ -276,7 +266,7 @@ async def test_an_implicit_port_in_use_is_refused_and_can_be_corrected(
     home: HomeAssistant, tmp_path: Path
 ) -> None:
     with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", free_port()))
         other.listen()
         advanced = {
             "listen_address": "127.0.0.1",

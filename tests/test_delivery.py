@@ -29,18 +29,13 @@ from pytest_homeassistant_custom_component.typing import (
 from custom_components.hikvision_nvr.media_id import DayId, Section
 from custom_components.hikvision_nvr.receiver.passwords import hash_password
 
+from .ports import free_port
 from .recorder import JPEG, camera_subentry, recorder_entry
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 PASSWORD = "Front-Door-1"
 NAME = "192.0.2.11_01_20261122120000{:03}_MOTION_DETECTION.jpg"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def listens(port: int) -> bool:
@@ -397,7 +392,7 @@ async def test_a_port_in_use_is_tried_again_later(
     home: HomeAssistant, tmp_path: Path
 ) -> None:
     with socket.socket() as program:
-        program.bind(("127.0.0.1", 0))
+        program.bind(("127.0.0.1", free_port()))
         program.listen()
         port = program.getsockname()[1]
         entry = recorder_entry(tmp_path / "storage", s3=None, ftps_port=port)

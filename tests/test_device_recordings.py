@@ -29,6 +29,7 @@ from custom_components.hikvision_nvr.errors import (
 from tests.simulators.byte_stream import make_byte_stream
 from tests.simulators.stream import RtspServer, StreamSettings, gstreamer_python
 
+from .ports import free_port
 from .recorder import FakeEngine, camera_subentry, recorder_entry
 
 NOON = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)
@@ -62,7 +63,7 @@ def replayed(tmp_path: Path, socket_enabled: None) -> Iterator[str]:
         pytest.skip("GStreamer's RTSP server is not installed")
     settings = StreamSettings(
         host="127.0.0.1",
-        port=_free_port(),
+        port=free_port(),
         username="admin",
         password="secret",
         channel=1,
@@ -76,15 +77,6 @@ def replayed(tmp_path: Path, socket_enabled: None) -> Iterator[str]:
         + "?starttime=20261120T110000Z&endtime=20261120T110020Z"
     )
     server.stop()
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(autouse=True)

@@ -23,8 +23,8 @@ from custom_components.hikvision_nvr.store.segment import (
     pack_place,
 )
 
+from .ports import free_port
 from .recorder import camera_subentry, recorder_entry
-from .test_delivery import free_port
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 

@@ -20,8 +20,9 @@ from custom_components.hikvision_nvr.diagnostics import (
 from custom_components.hikvision_nvr.receiver.passwords import hash_password
 
 from . import test_camera_flow as camera_flow, test_config_flow as recorder_flow
+from .ports import free_port
 from .recorder import JPEG, FakeEngine, camera_subentry, recorder_entry
-from .test_config_flow import entered, free_port
+from .test_config_flow import entered
 from .test_repairs import shown
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
@@ -87,7 +88,7 @@ async def test_a_port_in_use_is_refused_only_while_it_is_on(
     home: HomeAssistant, tmp_path: Path
 ) -> None:
     with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", free_port()))
         other.listen()
         values = entered(tmp_path, sftp=True)
         values["advanced"]["sftp_port"] = other.getsockname()[1]

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.device_owner import free_port
+from tests.ports import free_port
 from tests.simulators import device_profiles as profiles
 from tests.simulators.device import SimulatedDevice
 
