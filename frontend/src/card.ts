@@ -1,5 +1,5 @@
 /** The timeline card: a camera live, and its day to look back through. */
-import { html, LitElement, nothing, type PropertyValues } from "lit";
+import { html, LitElement, nothing } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import {
   mdiBroadcast,
@@ -36,7 +36,7 @@ import { messageOf, PLATFORM, type HomeAssistant } from "./hass";
 import { icon } from "./icon";
 import { containing, lastCovered, nextCovered, type Interval } from "./intervals";
 import { takeMoment } from "./link";
-import { hour12, Texts } from "./localize";
+import { Texts, textsFor } from "./localize";
 import type { Player, Problem } from "./player";
 import type { Strip } from "./strip";
 import { DAY, HOUR, MINUTE, SECOND, dayOf, shifted, startOf } from "./zone";
@@ -172,18 +172,11 @@ export class TimelineCard extends LitElement {
 
   // --- what the day holds ------------------------------------------------------------
 
-  protected override willUpdate(changed: PropertyValues<this>): void {
+  protected override willUpdate(): void {
     if (!this.hass || !this.config) {
       return;
     }
-    const before = changed.get("hass") as HomeAssistant | undefined;
-    if (
-      changed.has("hass") &&
-      (before?.language !== this.hass.language ||
-        before.locale.time_format !== this.hass.locale.time_format)
-    ) {
-      this.texts = new Texts(this.hass.language, hour12(this.hass.locale.time_format));
-    }
+    this.texts = textsFor(this.hass, this.texts);
     if (!this.api && this.known) {
       this.api = new TimelineApi(this.hass, this.camera);
       if (!this.goToAsked()) {

@@ -1,5 +1,5 @@
 /** The latest events of all cameras, newest first, each with its picture. */
-import { css, html, LitElement, nothing, type PropertyValues } from "lit";
+import { css, html, LitElement, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import { mdiChevronRight } from "@mdi/js";
@@ -9,7 +9,7 @@ import { lookOf } from "./event-types";
 import { camerasOf, messageOf, nameOf, type HomeAssistant } from "./hass";
 import { icon } from "./icon";
 import { linkTo } from "./link";
-import { hour12, Texts } from "./localize";
+import { Texts, textsFor } from "./localize";
 import { HOUR, MINUTE, dayOf } from "./zone";
 
 /** Enough for a long look; what was before is on each camera's timeline. */
@@ -191,18 +191,11 @@ export class EventsCard extends LitElement {
     return chosen?.length ? known.filter((camera) => chosen.includes(camera)) : known;
   }
 
-  protected override willUpdate(changed: PropertyValues<this>): void {
+  protected override willUpdate(): void {
     if (!this.hass || !this.config) {
       return;
     }
-    const before = changed.get("hass") as HomeAssistant | undefined;
-    if (
-      changed.has("hass") &&
-      (before?.language !== this.hass.language ||
-        before.locale.time_format !== this.hass.locale.time_format)
-    ) {
-      this.texts = new Texts(this.hass.language, hour12(this.hass.locale.time_format));
-    }
+    this.texts = textsFor(this.hass, this.texts);
     if (this.isConnected && !this.connection) {
       this.start();
     }

@@ -1,4 +1,5 @@
 /** The card's texts, and times as their reader writes them. */
+import type { HomeAssistant } from "./hass";
 import de from "./translations/de";
 import en, { type Key, type Table } from "./translations/en";
 import es from "./translations/es";
@@ -78,4 +79,11 @@ export class Texts {
     const clock = this.hour12 === undefined ? {} : { hour12: this.hour12 };
     return format(this.language, zone, { ...options, ...clock }).format(time);
   }
+}
+
+/** The texts for Home Assistant as it is now: the same ones while language and clock stay. */
+export function textsFor(hass: HomeAssistant, known: Texts): Texts {
+  const clock = hour12(hass.locale.time_format);
+  const stay = known.language === hass.language && known.hour12 === clock;
+  return stay ? known : new Texts(hass.language, clock);
 }
