@@ -11,7 +11,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.hikvision_nvr.device import IsapiClient
-from custom_components.hikvision_nvr.model import DeviceLogin
+from custom_components.hikvision_nvr.model import CertificateSettings, DeviceLogin
+from custom_components.hikvision_nvr.receiver.certificate import load_tls_contexts
 from tests.device_owner import running_recorder
 from tests.simulators.device import SimulatedDevice
 from tests.simulators.device_profiles import Profile
@@ -33,6 +34,22 @@ def simulate() -> Iterator[Simulate]:
             return stack.enter_context(SimulatedDevice(profile, **changes))
 
         yield start
+
+
+def certificate_bundle(folder: Path, name: str) -> Path:
+    """Make a certificate for a device; return the file with it and its key (blocking)."""
+    settings = CertificateSettings(
+        certificate=folder / f"{name}.pem",
+        private_key=folder / f"{name}.key",
+        generate=True,
+        host_names=("camera",),
+    )
+    load_tls_contexts(settings)
+    bundle = folder / f"{name}.bundle"
+    bundle.write_bytes(
+        settings.certificate.read_bytes() + settings.private_key.read_bytes()
+    )
+    return bundle
 
 
 def login_of(device: SimulatedDevice, **changes: Any) -> DeviceLogin:

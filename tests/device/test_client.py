@@ -32,13 +32,12 @@ from custom_components.hikvision_nvr.errors import (
     DeviceWantsHttpsError,
     NotADeviceError,
 )
-from custom_components.hikvision_nvr.model import CertificateSettings, DeviceLogin
-from custom_components.hikvision_nvr.receiver.certificate import load_tls_contexts
+from custom_components.hikvision_nvr.model import DeviceLogin
 from tests.simulators import device_profiles as profiles
 from tests.simulators.device import PICTURE
 from tests.simulators.device_profiles import Misbehaviour, Profile
 
-from .conftest import Simulate, client_of
+from .conftest import Simulate, certificate_bundle, client_of
 
 INFO = "/ISAPI/System/deviceInfo"
 
@@ -208,20 +207,7 @@ async def test_a_picture_is_a_picture(simulate: Simulate) -> None:
 async def test_only_the_certificate_of_the_first_time_is_accepted(
     simulate: Simulate, tmp_path: Path
 ) -> None:
-    bundles = []
-    for name in ("first", "second"):
-        settings = CertificateSettings(
-            certificate=tmp_path / f"{name}.pem",
-            private_key=tmp_path / f"{name}.key",
-            generate=True,
-            host_names=("camera",),
-        )
-        load_tls_contexts(settings)
-        bundle = tmp_path / f"{name}.bundle"
-        bundle.write_bytes(
-            settings.certificate.read_bytes() + settings.private_key.read_bytes()
-        )
-        bundles.append(bundle)
+    bundles = [certificate_bundle(tmp_path, name) for name in ("first", "second")]
     first = simulate(profiles.PLAIN_FTP, certificate=bundles[0])
     fingerprint = await read_fingerprint(first.host, first.port)
     async with client_of(first, fingerprint=fingerprint) as client:

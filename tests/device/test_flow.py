@@ -32,8 +32,6 @@ from pytest_socket import socket_allow_hosts
 
 from custom_components.hikvision_nvr import devices as devices_module, network_scan
 from custom_components.hikvision_nvr.device import scan
-from custom_components.hikvision_nvr.model import CertificateSettings
-from custom_components.hikvision_nvr.receiver.certificate import load_tls_contexts
 from custom_components.hikvision_nvr.receiver.passwords import verify_password
 from tests.device_owner import (
     CHOICES,
@@ -54,7 +52,7 @@ from tests.simulators.device_profiles import Misbehaviour, Profile
 from tests.simulators.discovery import Answerer, sadp_reply, ws_reply
 from tests.simulators.onvif import OnvifCamera
 
-from .conftest import Simulate
+from .conftest import Simulate, certificate_bundle
 
 # Adding and setting up
 
@@ -835,22 +833,9 @@ async def test_an_onvif_port_can_be_entered_behind_the_address(
 async def test_with_https_the_certificate_is_remembered_and_a_new_one_accepted_by_hand(
     home: HomeAssistant, recorder: MockConfigEntry, simulate: Simulate, tmp_path: Path
 ) -> None:
-    def certificate(name: str) -> Path:
-        settings = CertificateSettings(
-            certificate=tmp_path / f"{name}.pem",
-            private_key=tmp_path / f"{name}.key",
-            generate=True,
-            host_names=("camera",),
-        )
-        load_tls_contexts(settings)
-        bundle = tmp_path / f"{name}.bundle"
-        bundle.write_bytes(
-            settings.certificate.read_bytes() + settings.private_key.read_bytes()
-        )
-        return bundle
-
     first, second = [
-        await home.async_add_executor_job(certificate, name) for name in "ab"
+        await home.async_add_executor_job(certificate_bundle, tmp_path, name)
+        for name in "ab"
     ]
     device = simulate(profiles.FTPS, certificate=first)
     values = login(device)
