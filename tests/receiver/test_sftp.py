@@ -12,6 +12,7 @@ import paramiko
 import pytest
 
 from custom_components.hikvision_nvr.model import DetectionType, SftpSettings
+from custom_components.hikvision_nvr.receiver.sftp.login import Connection
 from custom_components.hikvision_nvr.store.incoming import IncomingFile
 
 from .conftest import HOST, JPEG, PASSWORD, QUICK, USERNAME, MakeSite, Site, login, run
@@ -635,3 +636,29 @@ async def test_stop_waits_for_what_was_broken_off_just_before(
         go_on.set()
         await stopping
     assert site.files() == {}
+
+
+async def test_connection_that_breaks_while_a_channel_is_opened_is_forgotten(
+    make_site: MakeSite, sftp: SftpSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = await make_site(sftp=sftp)
+    session_requested = Connection.session_requested
+    broken = asyncio.Event()
+
+    def requested(connection: Connection) -> object:
+        session = session_requested(connection)
+        connection.abort()
+        broken.set()
+        return session
+
+    monkeypatch.setattr(Connection, "session_requested", requested)
+
+    def connect() -> None:
+        with pytest.raises((EOFError, OSError, paramiko.SSHException)):
+            RawSftp(site.sftp_port)
+
+    async with asyncio.timeout(20):
+        await run(connect)
+        await broken.wait()
+        # It would wait for the session to end, which the library has never begun.
+        await site.receiver.stop()

@@ -12,6 +12,7 @@ from typing import override
 import aioftp
 
 from . import data_port, dialogue, directory, login, transfer
+from .accepting import stop_accepting
 from .control_connection import ControlConnection
 from .dialogue import Command
 from .encodings import decode_name
@@ -19,9 +20,6 @@ from .guard import Verdict
 from .session import Services, Session
 
 _LOGGER = logging.getLogger(__name__)
-
-_STEPS_TO_DISPATCHER = 5
-"""Turns of the loop from an accepted connection to the start of its dispatcher."""
 
 _TELNET_COMMAND = re.compile(rb"\xff[\xf0-\xfe]")
 
@@ -75,7 +73,7 @@ class FtpServer(aioftp.Server):
 
     @override
     async def close(self) -> None:
-        await self._stop_accepting()
+        await stop_accepting(self.server)
         self.server.close()
         for dispatcher in self._dispatchers:
             dispatcher.cancel()
@@ -84,18 +82,6 @@ class FtpServer(aioftp.Server):
         # A client that does not answer the end of TLS must not hold up the stop.
         self.server.abort_clients()
         await self.server.wait_closed()
-
-    async def _stop_accepting(self) -> None:
-        """Let nobody in any more, and those who are just coming in arrive.
-
-        A connection that asyncio has accepted but not yet attached when its server is
-        closed is never closed itself.
-        """
-        loop = asyncio.get_running_loop()
-        for listener in self.server.sockets:
-            loop.remove_reader(listener.fileno())
-        for _ in range(_STEPS_TO_DISPATCHER):
-            await asyncio.sleep(0)
 
     @property
     def port(self) -> int:

@@ -67,6 +67,9 @@ class Connection(asyncssh.SSHServer):
         if camera is not None:
             guard.exit(camera.id)
         guard.leave(self._peer, was_used=camera is not None)
+        # The library forgets a channel that it was just about to open: its session
+        # would never hear of the end.
+        self._sessions = {one for one in self._sessions if one.was_opened}
         if not self._sessions:
             self._on_end(self)
 

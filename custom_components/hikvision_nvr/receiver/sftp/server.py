@@ -9,6 +9,7 @@ import asyncssh
 from asyncssh.constants import MSG_CHANNEL_DATA, MSG_IGNORE
 from asyncssh.packet import SSHPacketLogger
 
+from ..accepting import stop_accepting
 from ..addresses import parse_address
 from ..guard import Verdict
 from .algorithms import COMPATIBLE, MODERN, Algorithms
@@ -67,9 +68,8 @@ class SftpServer:
         """Stop serving and end the sessions; what has arrived whole is kept."""
         if self._server is None:
             return
+        await stop_accepting(self._server)
         self._server.close()
-        # What was accepted just now has its protocol in the next turn of the loop.
-        await asyncio.sleep(0)
         work = []
         for connection in tuple(self._connections):
             work += connection.work

@@ -156,6 +156,11 @@ class SftpSession(asyncssh.SSHServerSession[bytes]):
             self.work.cancel()
 
     @property
+    def was_opened(self) -> bool:
+        """Whether the session has a channel, or had one and still works."""
+        return self._channel is not None or self.work is not None
+
+    @property
     def is_busy(self) -> bool:
         """Whether a request is being carried out: the client waits for us."""
         return self.work is not None and self._waiting is None
