@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 import hashlib
 from pathlib import Path
+import threading
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,7 +20,7 @@ from custom_components.hikvision_nvr.model import (
     S3Settings,
     Sighting,
 )
-from custom_components.hikvision_nvr.offsite import Offsite
+from custom_components.hikvision_nvr.offsite import Offsite, pace, recordings
 from custom_components.hikvision_nvr.offsite.multipart import PART_SIZE
 from custom_components.hikvision_nvr.offsite.traffic import Traffic, Yielding
 from custom_components.hikvision_nvr.store import Store, retention
@@ -271,6 +272,38 @@ async def test_an_outage_is_waited_for_and_a_deleted_file_is_forgotten(
         assert (await store.recordings.uploads.backlog())[0] == 2
         remote.client.create_bucket(Bucket=remote.name)
         await offsite.upload_now()
+        await until_empty(store)
+    assert recordings_of(remote) == [path]
+
+
+async def test_recording_whose_disk_was_unplugged_for_a_moment_is_not_forgotten(
+    store: Store,
+    settings: S3Settings,
+    remote: Remote,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await store.recordings.uploads.choose(ALL)
+    path = await add(store, NOW - timedelta(minutes=1))
+    file = store._root.path / path
+    elsewhere = file.with_suffix(".elsewhere")
+    digests = recordings._digests
+    read = threading.Event()
+
+    def read_without_disk(path: Path, size: int) -> object:
+        if read.is_set():
+            return digests(path, size)
+        read.set()
+        file.rename(elsewhere)
+        try:
+            return digests(path, size)
+        finally:
+            elsewhere.rename(file)
+
+    monkeypatch.setattr(recordings, "_digests", read_without_disk)
+    monkeypatch.setattr(recordings, "_IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(pace, "RETRY_FIRST_SECONDS", 0.05)
+    async with uploading(store, settings, ALL):
+        await until(read.is_set)
         await until_empty(store)
     assert recordings_of(remote) == [path]
 

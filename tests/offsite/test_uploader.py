@@ -326,6 +326,31 @@ async def test_while_the_disk_is_unplugged_nothing_is_given_up(
     assert captures(remote) == [capture.relative_path]
 
 
+async def test_disk_that_comes_back_while_s3_is_asked_loses_nothing(
+    local: LocalStore,
+    remote: Remote,
+    proxy: S3Proxy,
+    start_uploader: StartUploader,
+    tmp_path: Path,
+) -> None:
+    capture = await local.keep()
+    (tmp_path / "media").rename(tmp_path / "unplugged")
+    asked = False
+
+    async def plug_in(request: web.Request) -> web.StreamResponse | None:
+        nonlocal asked
+        if request.method == "HEAD" and capture.name in request.path and not asked:
+            asked = True
+            (tmp_path / "unplugged").rename(tmp_path / "media")
+        return None
+
+    proxy.fault = plug_in
+    start_uploader()
+    await local.drained()
+    assert asked
+    assert captures(remote) == [capture.relative_path]
+
+
 async def test_stop_in_mid_flight_releases_within_two_seconds(
     local: LocalStore, remote: Remote, proxy: S3Proxy, start_uploader: StartUploader
 ) -> None:

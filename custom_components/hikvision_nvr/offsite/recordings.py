@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import OffsiteError, StorageError
 from ..model import S3Settings
-from ..store.root import is_in_storage
+from ..store.root import is_gone
 from . import pace
 from .bucket import Bucket, KeyTakenError, StoredObject
 from .client import open_bucket
@@ -113,12 +113,12 @@ class RecordingUploader:
 
     async def _is_missing(self, upload: SegmentUpload) -> None:
         place = upload.segment.info.relative_path
-        if await asyncio.to_thread(is_in_storage, upload.path, place):
+        if await asyncio.to_thread(is_gone, upload.path, place):
             # Deleted to make room; there is nothing left to send.
             await self._queue.drop(upload)
         else:
             again = pace.retry_at(upload.attempts)
-            await self._queue.failed(upload, "the disk is unplugged", again)
+            await self._queue.failed(upload, "the disk was unplugged", again)
 
 
 async def send_segment(bucket: Bucket, upload: SegmentUpload) -> str:

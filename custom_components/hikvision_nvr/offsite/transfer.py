@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from ..errors import OffsiteError
 from ..model import Capture
 from ..store import Begun
-from ..store.root import is_in_storage
+from ..store.root import is_gone
 from .bucket import Bucket, KeyTakenError, StoredObject
 from .failure import code_of
 from .keys import with_suffix
@@ -261,9 +261,9 @@ async def _found_in_bucket(
         if await _is_same(await bucket.head(key), upload):
             return key
     place = upload.capture.relative_path
-    if not await asyncio.to_thread(is_in_storage, upload.path, place):
-        raise LocalReadError("the storage folder is not there: is its disk unplugged?")
-    raise UnsendableError("its file is gone and it is not in the bucket")
+    if await asyncio.to_thread(is_gone, upload.path, place):
+        raise UnsendableError("its file is gone and it is not in the bucket")
+    raise LocalReadError("the storage folder was not there: is its disk unplugged?")
 
 
 def _reading[T](read: Callable[[], T]) -> T:

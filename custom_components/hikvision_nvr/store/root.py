@@ -30,9 +30,14 @@ def is_storage(root: str | Path) -> bool:
     return Path(root, MARKER).is_file()
 
 
-def is_in_storage(path: Path, relative_path: str | PurePosixPath) -> bool:
-    """Tell whether the storage that a file is or was in is there (blocking)."""
-    return is_storage(path.parents[len(PurePosixPath(relative_path).parts) - 1])
+def is_gone(path: Path, relative_path: str | PurePosixPath) -> bool:
+    """Tell whether a file of the storage is there no more (blocking).
+
+    It is not gone while the disk is unplugged, nor if it has just come back.
+    """
+    root = path.parents[len(PurePosixPath(relative_path).parts) - 1]
+    # Asked twice, because the disk may go, too, between two questions.
+    return is_storage(root) and not path.exists() and is_storage(root)
 
 
 def prepare_storage_root(root: Path) -> None:
