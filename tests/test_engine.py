@@ -18,6 +18,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from custom_components.hikvision_nvr import room_stop
+from custom_components.hikvision_nvr.devices import Devices
 from custom_components.hikvision_nvr.engine import Engine
 from custom_components.hikvision_nvr.errors import (
     CertificateError,
@@ -210,6 +212,27 @@ def test_stop_leaves_no_thread_port_or_file(tmp_path: Path) -> None:
     assert open_files() == files
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((HOST, port), timeout=5)
+
+
+def test_part_that_does_not_stop_holds_up_nothing_else(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def stop_never(_devices: Devices) -> None:
+        await asyncio.Event().wait()
+
+    given = settings(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(room_stop, "STOP_SECONDS", 0.2)
+        patched.setattr(Devices, "stop", stop_never)
+        with running(given, Listener()):
+            pass
+    assert "does not stop and is left behind" in caplog.text
+    # Where it hangs.
+    assert "stop_never" in caplog.text
+    with running(given, Listener()) as engine:
+        assert upload(engine.receiver.port).startswith("226")
 
 
 def test_connection_that_comes_with_the_stop_is_closed(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from .model import (
 )
 from .receiver import Receiver
 from .recording import KIND_EXPORT, Exporter, Recording
+from .room_stop import stop_room
 from .status import StatusReporter
 from .store import Store
 
@@ -214,7 +215,7 @@ class Engine:
         self._stopping = asyncio.Event()
         async with contextlib.AsyncExitStack() as stack:
             await self.store.open()
-            stack.push_async_callback(self.store.close)
+            stack.push_async_callback(stop_room, self.store.close)
             if self.offsite is not None:
                 # A capture makes room only if the bucket has it when it is asked.
                 self.store.recordings.retention.captures.proof = self.offsite.proven
@@ -225,7 +226,7 @@ class Engine:
                     }
                 )
                 await self.offsite.start()
-                stack.push_async_callback(self.offsite.stop)
+                stack.push_async_callback(stop_room, self.offsite.stop)
                 self.jobs.add_kinds(self.offsite.job_kinds())
             self.jobs.add_kinds(self._local_jobs().kinds())
             await self.intake.start()
@@ -233,15 +234,15 @@ class Engine:
                 _background(self.store.recordings.retention.run(self.store.changed))
             )
             await self.recording.start()
-            stack.push_async_callback(self.recording.stop)
+            stack.push_async_callback(stop_room, self.recording.stop)
             exporter = Exporter(self.store)
             stack.callback(exporter.close)
-            stack.push_async_callback(self.device_footage.close)
+            stack.push_async_callback(stop_room, self.device_footage.close)
             self.jobs.add_kinds(
                 {KIND_EXPORT: exporter.run, KIND_FILL_GAPS: self.device_footage.fill}
             )
             await self.jobs.start()
-            stack.push_async_callback(self.jobs.stop)
+            stack.push_async_callback(stop_room, self.jobs.stop)
             reporter = StatusReporter(
                 self.store,
                 self.offsite,
@@ -255,11 +256,11 @@ class Engine:
             await stack.enter_async_context(_background(reporter.run()))
             await stack.enter_async_context(_background(self._recover()))
             # Left in the opposite order: no new upload, none under way, no job.
-            stack.push_async_callback(self._end_jobs)
-            stack.push_async_callback(self.intake.drain)
+            stack.push_async_callback(stop_room, self._end_jobs)
+            stack.push_async_callback(stop_room, self.intake.drain)
             await self.receiver.start()
-            stack.push_async_callback(self.receiver.stop)
-            stack.push_async_callback(self.devices.stop)
+            stack.push_async_callback(stop_room, self.receiver.stop)
+            stack.push_async_callback(stop_room, self.devices.stop)
             await self.devices.start()
             self._started.set()
             await self._stopping.wait()
@@ -294,8 +295,12 @@ class Engine:
 @contextlib.asynccontextmanager
 async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     task = asyncio.create_task(work)
+
+    async def stop() -> None:
+        task.cancel()
+        await asyncio.wait([task])
+
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        await stop_room(stop)
