@@ -53,6 +53,7 @@ class Chaos:
         if not scene.clock.can_step:
             self.left_out.append("clock steps: there is no C compiler")
         self._starts = scene.recorder.starts
+        self._has_met_storm = False
         self._away_at = 0.0
         self._chance = random.Random(f"{seed} plan")
 
@@ -101,7 +102,7 @@ class Chaos:
         if not _DISK_AWAY.isdisjoint(names):
             self._away_at = time.monotonic()
         scene.cameras.finish(_DELIVER_SECONDS)
-        return self.check()
+        return self.check(storm="camera storm" in names)
 
     def archive(self, number: int) -> None:
         """Ask for a camera's first day to be archived, and to be purged from the disk.
@@ -139,14 +140,17 @@ class Chaos:
         self.scene.recorder.reload()
         wait()
 
-    def check(self) -> Evidence:
+    def check(self, *, storm: bool = False) -> Evidence:
         """Wait until nothing is under way, and look at everything."""
         self._drain()
         began = max((life.ready for life in self.scene.lives), default=0.0)
         self.story.may_leave_temporary = self._away_at > began
         if self._starts != self.scene.recorder.starts:
             self._starts = self.scene.recorder.starts
-            self.story.first_memory = None
+            self.story.first_memory, self._has_met_storm = None, False
+        if storm and not self._has_met_storm:
+            # What so many sessions at a time take is kept for the next ones.
+            self.story.first_memory, self._has_met_storm = None, True
         # A recorder goes on recording and making room while it is looked at: only what
         # is wrong each time is wrong.
         end = time.monotonic() + _LOOK_SECONDS

@@ -20,6 +20,8 @@ _HOLD = """
 set -eu
 mount -t tmpfs -o size="$1",mode=0700 tmpfs "$2"
 mount --bind "$2" "$3"
+mount --bind "$2" "$4"
+mount -o remount,bind,ro "$4"
 echo ready
 exec cat
 """
@@ -39,8 +41,9 @@ class Disk:
     def __init__(self, folder: Path) -> None:
         """Make it below a folder; it is gone after ``close``."""
         self.path, self._whole = folder / "disk", folder / "whole-disk"
-        self.path.mkdir()
-        self._whole.mkdir()
+        self._read_only = folder / "read-only-disk"
+        for mount_point in (self.path, self._whole, self._read_only):
+            mount_point.mkdir()
         self.is_real = can_mount()
         self._holder: subprocess.Popen[bytes] | None = None
         if not self.is_real:
@@ -48,7 +51,7 @@ class Disk:
         self._holder = subprocess.Popen(
             [
                 *("unshare", "-m", "sh", "-c", _HOLD, "sh"),
-                *(str(SIZE), str(self._whole), str(self.path)),
+                *(str(SIZE), str(self._whole), str(self.path), str(self._read_only)),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -88,8 +91,8 @@ class Disk:
     def make_read_only(self) -> None:
         """Let nothing more be written; what is open may still be."""
         self._run("umount", "--lazy", str(self.path))
-        self._run("mount", "--bind", str(self._whole), str(self.path))
-        self._run("mount", "-o", "remount,bind,ro", str(self.path))
+        # A mount that somebody writes to already cannot be made read-only any more.
+        self._run("mount", "--bind", str(self._read_only), str(self.path))
 
     def unplug(self) -> None:
         """Leave nothing but the empty folder that it was mounted on."""

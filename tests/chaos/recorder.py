@@ -28,6 +28,7 @@ from .configuration import (
     write_configuration,
 )
 from .disk import Disk
+from .stacks import stacks
 
 _CHILD = ROOT / "scripts" / "support" / "demo" / "child.py"
 _ALREADY_A_DAY_OLD = -2 * 86_400
@@ -305,13 +306,17 @@ class Recorder:
         return ""
 
     def _request(self, method: str, path: str, data: Any = None) -> Any:
-        answer = requests.request(
-            method,
-            f"{self.url}{path}",
-            json=data,
-            headers={"Authorization": f"Bearer {self._token}"},
-            timeout=60,
-        )
+        try:
+            answer = requests.request(
+                method,
+                f"{self.url}{path}",
+                json=data,
+                headers={"Authorization": f"Bearer {self._token}"},
+                timeout=60,
+            )
+        except requests.ReadTimeout:
+            where = stacks(self._pid, self.config.parent)
+            raise AssertionError(f"{path} is not answered:\n{where}") from None
         assert answer.ok, f"{path}: {answer.status_code} {answer.text[:500]}"
         return answer.json()
 
