@@ -4,6 +4,7 @@ It notes when the state of a camera's event entity changed for a file, and how l
 event loop was, probed every 10 ms.
 """
 
+from array import array
 import asyncio
 import socket
 import time
@@ -38,7 +39,8 @@ class LoopProbe:
 
     def __init__(self) -> None:
         """Start probing."""
-        self.late: list[tuple[float, float]] = []
+        # Packed: what it keeps is measured as the memory of Home Assistant.
+        self._moments, self._late = array("d"), array("d")
         self._loop = asyncio.get_running_loop()
         self._plan()
 
@@ -48,8 +50,14 @@ class LoopProbe:
 
     def _probe(self) -> None:
         now = self._loop.time()
-        self.late.append((now, now - self._due))
+        self._moments.append(now)
+        self._late.append(now - self._due)
         self._plan()
+
+    @property
+    def late(self) -> list[tuple[float, float]]:
+        """When it looked, and by how many seconds it was late."""
+        return list(zip(self._moments, self._late, strict=True))
 
     def stop(self) -> None:
         """Stop probing."""

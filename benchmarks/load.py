@@ -290,7 +290,10 @@ def report(points: list[Point], loaded: Loaded, minutes: int) -> None:
             (f"its loop late, p99 ms (limit {LIMIT_MS:g})", f"{loaded.loop_p99:.1f}"),
             ("its loop late, worst ms", f"{loaded.loop_worst:.0f}"),
             ("a snapshot's upload, p95 ms", f"{loaded.answer_p95:.0f}"),
-            ("memory at the end, MB", f"{loaded.memory[-1] / 1e6:.0f}"),
+            (
+                "memory after each minute, MB",
+                " ".join(f"{size / 1e6:.0f}" for size in loaded.memory[1:]),
+            ),
             (f"memory gained {since}, MB", f"{gain:.1f}"),
             ("until all was in the bucket, s", f"{loaded.drain:.1f}"),
         ],

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 ROOT = "/"
-_MAX_ENTRIES = 1000
+_MAX_ENTRIES = 250
+"""Of a camera; each takes half a kilobyte. No camera looks back so far."""
 
 
 @dataclass(frozen=True, slots=True)
