@@ -20,9 +20,19 @@ def sftp_connect(port: int, source: str = HOST, **changes: Any) -> paramiko.Tran
     try:
         transport.start_client(timeout=20)
     except BaseException:
-        transport.close()
+        end(transport)
         raise
     return transport
+
+
+def end(transport: paramiko.Transport) -> None:
+    """End a connection and wait for its thread (blocking).
+
+    When the server was the first to end it, closing waits for nothing.
+    """
+    with suppress(EOFError, OSError):
+        transport.close()
+    transport.join(20)
 
 
 def sftp_login(port: int, source: str = HOST, **changes: Any) -> paramiko.SFTPClient:
@@ -32,7 +42,7 @@ def sftp_login(port: int, source: str = HOST, **changes: Any) -> paramiko.SFTPCl
         transport.auth_password(USERNAME, PASSWORD)
         client = paramiko.SFTPClient.from_transport(transport)
     except BaseException:
-        transport.close()
+        end(transport)
         raise
     assert client is not None
     client.get_channel().settimeout(20)
@@ -49,9 +59,7 @@ def put(client: paramiko.SFTPClient, name: str, content: bytes) -> None:
 
 def hang_up(client: paramiko.SFTPClient) -> None:
     """End the whole connection (blocking)."""
-    transport = client.get_channel().get_transport()
-    with suppress(EOFError, OSError):
-        transport.close()
+    end(client.get_channel().get_transport())
 
 
 def text(value: str | bytes) -> bytes:
@@ -126,7 +134,7 @@ class RawSftp:
         return int.from_bytes(answer[5:13])
 
     def hang_up(self) -> None:
-        self.transport.close()
+        end(self.transport)
 
     def _read(self, size: int) -> bytes:
         read = b""
