@@ -17,13 +17,12 @@ async def stop_room(stop: Callable[[], Awaitable[None]]) -> None:
     A room that does not end is left behind, and the log says what it waits for.
     """
     task = asyncio.ensure_future(stop())
-    others = asyncio.all_tasks() - {task, asyncio.current_task()}
     await asyncio.wait({task}, timeout=STOP_SECONDS)
     if task.done():
         task.result()
         return
-    waiting = [one for one in (task, *others) if not one.done()]
+    others = asyncio.all_tasks() - {task, asyncio.current_task()}
     _LOGGER.error(
         "A part of the recorder does not stop and is left behind. Please report this:\n%s",
-        "\n".join(map(asyncio.format_call_graph, waiting)),
+        "\n".join(map(asyncio.format_call_graph, (task, *others))),
     )

@@ -7,14 +7,13 @@ import time
 _PATIENCE = 70
 """Seconds: it looks when its main thread next has something to do."""
 _SCRIPT = """
-import asyncio, gc, sys, traceback
+import asyncio, gc, os, sys, traceback
 with open({part!r}, "w") as out:
     for thread, frame in sys._current_frames().items():
         print(f"thread {{thread}}", *traceback.format_stack(frame), sep="\\n", file=out)
     for task in gc.get_objects():
         if isinstance(task, asyncio.Task) and not task.done():
             print(asyncio.format_call_graph(task), file=out)
-import os
 os.rename({part!r}, {whole!r})
 """
 
