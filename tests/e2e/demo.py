@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 import json
 import os
 from pathlib import Path
@@ -20,12 +21,21 @@ PYTHON = os.environ.get("HIKVISION_NVR_DEMO_PYTHON")
 environment is a release older than the demo's."""
 
 
+def _afternoon() -> str:
+    """Name a time zone in which no day begins or ends for hours.
+
+    The signs of these names are those of POSIX: what is east of Greenwich is negative.
+    """
+    return f"Etc/GMT{datetime.now(UTC).hour - 13:+d}"
+
+
 @dataclass(slots=True)
 class Demo:
     """A demo that keeps its state in a folder of its own."""
 
     state: Path
     options: tuple[str | Path, ...] = ()
+    time_zone: str = field(default_factory=_afternoon)
     output: list[str] = field(default_factory=list)
     _process: subprocess.Popen[str] | None = None
 
@@ -34,7 +44,7 @@ class Demo:
         self.output.clear()
         running = threading.Event()
         program: tuple[str | Path, ...] = (ROOT / "scripts" / "demo",)
-        environment = dict(os.environ)
+        environment = {**os.environ, "TZ": self.time_zone}
         if PYTHON:
             program = (PYTHON, "-m", "demo", ROOT)
             paths = (str(ROOT), str(ROOT / "scripts" / "support"))
