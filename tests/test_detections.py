@@ -118,3 +118,17 @@ def test_what_comes_late_belongs_to_its_own_incident(observer: Observer) -> None
     assert len(observer.told) == 2
     observer.see(event=30, arrived=3603)
     assert len(observer.told) == 3
+
+
+def test_a_camera_that_sees_much_is_not_remembered_for_ever(observer: Observer) -> None:
+    """Of each the last incidents, whatever their types; no other camera's go for it."""
+    observer.see(event=0, arrived=0, who="back")
+    kinds = (DetectionType.MOTION, DetectionType.FACE)
+    for number in range(251):
+        observer.see(event=number * 60, arrived=number * 60, kind=kinds[number % 2])
+    told = len(observer.told)
+    observer.see(event=0, arrived=20_000, who="back")
+    observer.see(event=60, arrived=20_000, kind=DetectionType.FACE)
+    assert len(observer.told) == told
+    observer.see(event=0, arrived=20_000)
+    assert len(observer.told) == told + 1

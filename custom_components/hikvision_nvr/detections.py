@@ -14,8 +14,9 @@ from .model import Camera, Detection, DetectionType, Sighting
 
 _LONGEST = timedelta(seconds=60)
 """After this an incident that goes on is told again."""
-_REMEMBERED = 200
-"""Incidents of a camera and type: one that could not deliver for a day brings it all."""
+_REMEMBERED = 250
+"""Incidents of a camera, each of some 800 bytes: one that could not deliver for hours
+brings it all."""
 
 
 @dataclass(slots=True)
@@ -62,8 +63,8 @@ class Detections:
         self._on_detection = on_detection
         self._on_goes_on = on_goes_on
         self._on_picture = on_picture
-        self._known: defaultdict[tuple[str, DetectionType], deque[Incident]] = (
-            defaultdict(lambda: deque(maxlen=_REMEMBERED))
+        self._known: defaultdict[str, deque[Incident]] = defaultdict(
+            lambda: deque(maxlen=_REMEMBERED)
         )
 
     def observe(
@@ -141,9 +142,11 @@ class Detections:
         capture_id: str | None,
         region: str | None = None,
     ) -> tuple[Incident, bool]:
-        known = self._known[camera.id, kind]
+        known = self._known[camera.id]
         for incident in reversed(known):
-            if incident.includes(sighting.event_time, arrived, camera.burst_window):
+            if incident.detection.type == kind and incident.includes(
+                sighting.event_time, arrived, camera.burst_window
+            ):
                 incident.first_event = min(incident.first_event, sighting.event_time)
                 incident.last_event = max(incident.last_event, sighting.event_time)
                 incident.last_arrival = arrived
