@@ -1,8 +1,10 @@
 """A store with a backlog: files on the disk, and a catalogue that queues them."""
 
 import asyncio
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+import itertools
 import os
 from pathlib import Path
 import random
@@ -16,7 +18,8 @@ from custom_components.hikvision_nvr.store.rows import insert_capture
 from custom_components.hikvision_nvr.store.uploads import insert_upload
 
 CAMERA = "front"
-_START = datetime(2026, 11, 21, 1, tzinfo=UTC)
+_LAST = datetime(2026, 11, 21, 23, tzinfo=UTC)
+_APART = timedelta(milliseconds=700)
 _BATCH = 1000
 _VARIANTS = 50
 """So many different contents: the others are links to them, which no reader sees."""
@@ -32,37 +35,25 @@ def open_store(folder: Path) -> Store:
     )
 
 
-async def make_backlog(folder: Path, *, files: int, size: int) -> dict[str, str]:
+async def make_backlog(
+    folder: Path, *, files: int, size: int, apart: timedelta = _APART
+) -> dict[str, str]:
     """Make a store with so many captures to upload; return SHA-256 by key."""
     store = open_store(folder)
     await store.open()
-    hashes = await add_backlog(store, folder / "storage", files=files, size=size)
+    made = await asyncio.to_thread(_made, folder / "storage", files, size, apart)
+    for batch in itertools.batched(made, _BATCH, strict=False):
+        await _add(store, batch)
     await store.close()
-    return hashes
+    return {capture.relative_path: capture.sha256 for capture in made}
 
 
-async def add_backlog(
-    store: Store, root: Path, *, files: int, size: int
-) -> dict[str, str]:
-    """Add so many captures to an open store; return SHA-256 by key."""
-    hashes: dict[str, str] = {}
-    captures: list[Capture] = []
-    for capture in await asyncio.to_thread(_made, root, files, size):
-        hashes[capture.relative_path] = capture.sha256
-        captures.append(capture)
-        if len(captures) == _BATCH:
-            await _add(store, captures)
-            captures = []
-    await _add(store, captures)
-    return hashes
-
-
-def _made(root: Path, files: int, size: int) -> list[Capture]:
+def _made(root: Path, files: int, size: int, apart: timedelta) -> list[Capture]:
     source = random.Random(20261122)
     contents: list[tuple[Path, str]] = []
     captures: list[Capture] = []
     for number in range(files):
-        event = _START + timedelta(milliseconds=700 * number)
+        event = _LAST - apart * (files - number)
         name = f"{event:%Y%m%dT%H%M%S}{event.microsecond // 1000:03}Z.jpg"
         path = root / CAMERA / event.date().isoformat() / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +83,7 @@ def _made(root: Path, files: int, size: int) -> list[Capture]:
     return captures
 
 
-async def _add(store: Store, captures: list[Capture]) -> None:
+async def _add(store: Store, captures: Iterable[Capture]) -> None:
     def work(connection: sqlite3.Connection) -> None:
         for capture in captures:
             insert_capture(connection, capture)

@@ -14,68 +14,30 @@ from pathlib import Path
 import sys
 import threading
 import time
-from typing import Any
-from zoneinfo import ZoneInfo
 
 from custom_components.hikvision_nvr.engine import Engine
 from custom_components.hikvision_nvr.model import (
     Brand,
     Camera,
-    CertificateSettings,
-    EngineSettings,
-    ReceiverSettings,
-    RecorderStatus,
     RecordingMode,
     RecordingSettings,
     StreamReader,
 )
+from tests.engine import StatusListener, engine_settings
 
 _PROBE = 0.010
 
 
-class _Listener:
-    """Wants to hear of the state only."""
-
-    def __init__(self) -> None:
-        self.status: RecorderStatus | None = None
-
-    def on_status(self, status: RecorderStatus) -> None:
-        self.status = status
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_: None
-
-
-def _settings(urls: list[str], folder: Path, reader: StreamReader) -> EngineSettings:
-    return EngineSettings(
-        storage_root=folder / "media",
-        state_folder=folder / "state",
-        time_zone=ZoneInfo("UTC"),
-        receiver=ReceiverSettings(
-            host="127.0.0.1",
-            port=0,
-            passive_ports=(0, 0),
-            certificate=CertificateSettings(
-                certificate=folder / "certificate.pem",
-                private_key=folder / "key.pem",
-                generate=True,
-                host_names=("localhost",),
-            ),
-        ),
-        s3=None,
-        cameras=tuple(
-            Camera(
-                id=f"camera-{number}",
-                name=f"Camera {number}",
-                folder=f"camera-{number}",
-                brand=Brand.AUTO,
-                username=f"camera-{number}",
-                password_hash="",
-                recording=RecordingSettings(
-                    mode=RecordingMode.CONTINUOUS, url=url, reader=reader
-                ),
-            )
-            for number, url in enumerate(urls)
+def _camera(number: int, url: str, reader: StreamReader) -> Camera:
+    return Camera(
+        id=f"camera-{number}",
+        name=f"Camera {number}",
+        folder=f"camera-{number}",
+        brand=Brand.AUTO,
+        username=f"camera-{number}",
+        password_hash="",
+        recording=RecordingSettings(
+            mode=RecordingMode.CONTINUOUS, url=url, reader=reader
         ),
     )
 
@@ -93,10 +55,12 @@ async def _watch(seconds: float) -> list[float]:
 
 async def _main() -> None:
     arguments = json.loads(await asyncio.to_thread(sys.stdin.readline))
-    listener = _Listener()
+    listener = StatusListener()
     reader = StreamReader(arguments.get("reader", StreamReader.AUTO))
-    settings = _settings(arguments["urls"], Path(arguments["folder"]), reader)
-    engine = Engine(settings, listener)
+    cameras = (
+        _camera(number, url, reader) for number, url in enumerate(arguments["urls"])
+    )
+    engine = Engine(engine_settings(Path(arguments["folder"]), *cameras), listener)
     idle = await _watch(arguments["idle"])
     begun = time.time()
     await asyncio.to_thread(engine.start)

@@ -9,75 +9,37 @@ byte, and none where it was. The ratio is the median over the rounds.
 # The package of an integration imports Home Assistant, its rooms do not.
 import benchmarks._without_home_assistant  # noqa: F401  # isort: skip
 
-import argparse
 from pathlib import Path
 
-from benchmarks._bucket_runs import (
-    CAMERA,
-    JobTaken,
-    fill_folder,
-    run_ours,
-    run_toolkit,
-)
-from benchmarks._machine import describe_machine
-from benchmarks._measure import WrongFilesError, place, progress
-from benchmarks._report import median, print_result, print_table
+from benchmarks._bucket_comparison import compare, read_form
+from benchmarks._bucket_runs import CAMERA, fill_folder
+from benchmarks._measure import WrongFilesError
+from benchmarks._report import print_result
 from benchmarks._s3_service import S3Service
 
-_FILES, _QUICK_FILES = 1000, 300
-_SIZE = 20_000
 _SORT = {"camera": None, "patterns": ["*.jpg"], "grace": 0, "dry_run": False}
 
 
 def main() -> None:
     """Run the benchmark and print its result."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--rounds", type=int)
-    options = parser.parse_args()
-    files = _QUICK_FILES if options.quick else _FILES
-    rounds = options.rounds or (1 if options.quick else 3)
-    print("\n".join([*describe_machine(), f"Files:   {files} of {_SIZE // 1000} KB"]))
+    form = read_form(__doc__, files=1000, quick=300, size=20_000)
 
     def fill(bucket: Path) -> None:
-        fill_folder(bucket / CAMERA, files, _SIZE)
+        fill_folder(bucket / CAMERA, form.files, form.size)
 
     def check(service: S3Service) -> None:
         found = service.objects()
-        if len(found) != files or len(set(found.values())) != files:
-            raise WrongFilesError(f"{len(found)} of {files} files are there")
+        if len(found) != form.files or len(set(found.values())) != form.files:
+            raise WrongFilesError(f"{len(found)} of {form.files} files are there")
         if any(key.count("/") != 2 for key in found):
             raise WrongFilesError("not all files are sorted")
 
-    ours: list[JobTaken] = []
-    serial: list[JobTaken] = []
-    with place() as where:
-        for number in range(rounds):
-            progress(f"round {number + 1}: ours")
-            ours.append(run_ours(where, fill, "sort", _SORT, check))
-            progress(f"round {number + 1}: the toolkit's serial method")
-            serial.append(run_toolkit(where, fill, check, "sort", CAMERA))
-    print_table(
-        ["", "files/s", "CPU s", "MB more"],
-        [
-            [
-                name,
-                f"{median(files / run.seconds for run in runs):.1f}",
-                f"{median(run.cpu for run in runs):.1f}",
-                f"{median(run.extra_memory for run in runs) / 1e6:.0f}",
-            ]
-            for name, runs in (("ours", ours), ("toolkit's method", serial))
-        ],
-    )
+    compared = compare(form, fill, check, ("sort", _SORT), ("sort", CAMERA))
+    compared.print_rates("files", form.files)
     print_result(
         "sort",
-        {
-            "sort_vs_serial": median(
-                theirs.seconds / our.seconds
-                for our, theirs in zip(ours, serial, strict=True)
-            )
-        },
-        {"sort_files": median(files / run.seconds for run in ours)},
+        {"sort_vs_serial": compared.ratio},
+        {"sort_files": compared.rate(form.files)},
     )
 
 

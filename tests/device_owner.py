@@ -109,6 +109,19 @@ async def add(
     return camera_id
 
 
+async def fail_to_add(
+    home: HomeAssistant, entry: MockConfigEntry, device: SimulatedDevice
+) -> dict[str, Any]:
+    """Set a new camera up, which its device makes fail; returns the open dialog."""
+    flow = await submit(home, await begin(home, entry), login(device))
+    flow = await submit(
+        home, flow, {"name": "Gate", "event_stream": False, "set_up": True}
+    )
+    flow = await submit(home, await submit(home, flow, CHOICES), {})
+    assert flow["step_id"] == "provision_failed"
+    return flow
+
+
 async def reachable(
     home: HomeAssistant, entry: MockConfigEntry, camera_id: str
 ) -> None:

@@ -14,7 +14,6 @@ import ssl
 import threading
 import time
 import warnings
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -34,19 +33,17 @@ from custom_components.hikvision_nvr.model import (
     Brand,
     Camera,
     Capture,
-    CertificateSettings,
     Detection,
     EngineSettings,
     JobEnd,
-    ReceiverSettings,
     RecorderStatus,
     S3Settings,
 )
 from custom_components.hikvision_nvr.receiver.passwords import hash_password
 
+from .engine import HOST, engine_settings
 from .media import record
 
-HOST = "127.0.0.1"
 JPEG = b"\xff\xd8" + bytes(100_000) + b"\xff\xd9"
 NAME = "10.55.48.12_01_20251119124208101_MOTION_DETECTION.jpg"
 
@@ -101,32 +98,21 @@ def settings(
     s3: S3Settings | None = None,
     own_certificate: bool = False,
 ) -> EngineSettings:
-    return EngineSettings(
-        storage_root=folder / "media",
-        state_folder=folder / "state",
-        time_zone=ZoneInfo("Europe/Berlin"),
-        receiver=ReceiverSettings(
-            host=HOST,
-            port=port,
-            passive_ports=(0, 0),
-            certificate=CertificateSettings(
-                certificate=folder / "certificate.pem",
-                private_key=folder / "key.pem",
-                generate=not own_certificate,
-                host_names=(HOST,),
-            ),
-        ),
+    front = Camera(
+        id="camera-1",
+        name="Front door",
+        folder="front",
+        brand=Brand.AUTO,
+        username="front",
+        password_hash=hash_password("Secret-12"),
+    )
+    return engine_settings(
+        folder,
+        front,
+        port=port,
         s3=s3,
-        cameras=(
-            Camera(
-                id="camera-1",
-                name="Front door",
-                folder="front",
-                brand=Brand.AUTO,
-                username="front",
-                password_hash=hash_password("Secret-12"),
-            ),
-        ),
+        own_certificate=own_certificate,
+        time_zone="Europe/Berlin",
     )
 
 

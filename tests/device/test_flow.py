@@ -38,6 +38,7 @@ from tests.device_owner import (
     add,
     begin,
     entity,
+    fail_to_add,
     login,
     press,
     progress,
@@ -261,13 +262,7 @@ async def test_success_is_seen_and_not_assumed(
     before = dict(device.documents)
     # It says that the test went well and delivers nothing.
     device.test_delivers = False
-    flow = await submit(home, await begin(home, recorder), login(device))
-    flow = await submit(
-        home, flow, {"name": "Gate", "event_stream": False, "set_up": True}
-    )
-    flow = await submit(home, flow, CHOICES)
-    flow = await submit(home, flow, {})
-    assert flow["step_id"] == "provision_failed"
+    flow = await fail_to_add(home, recorder, device)
     assert "no upload has arrived" in flow["description_placeholders"]["message"]
 
     written = device.delivery()
@@ -289,13 +284,7 @@ async def test_a_failed_set_up_can_be_tried_again(
 ) -> None:
     device = simulate(profiles.FTPS)
     device.refused_paths.add("/ISAPI/Event/triggers/VMD-1")
-    flow = await submit(home, await begin(home, recorder), login(device))
-    flow = await submit(
-        home, flow, {"name": "Gate", "event_stream": False, "set_up": True}
-    )
-    flow = await submit(home, flow, CHOICES)
-    flow = await submit(home, flow, {})
-    assert flow["step_id"] == "provision_failed"
+    flow = await fail_to_add(home, recorder, device)
     assert device.delivery()["enabled"] == "false"
     device.refused_paths.clear()
     flow = await submit(home, flow, {"next_step_id": "try_again"})
@@ -910,12 +899,7 @@ async def test_what_cannot_be_put_back_is_named(
     monkeypatch.setattr(devices_module, "DELIVERY_TIME", 0.1)
     device = simulate(profiles.FTPS)
     device.test_delivers = False
-    flow = await submit(home, await begin(home, recorder), login(device))
-    flow = await submit(
-        home, flow, {"name": "Gate", "event_stream": False, "set_up": True}
-    )
-    flow = await submit(home, await submit(home, flow, CHOICES), {})
-    assert flow["step_id"] == "provision_failed"
+    flow = await fail_to_add(home, recorder, device)
     # The dialog goes on when the recorder is back.
     assert await home.config_entries.async_unload(recorder.entry_id)
     flow = await submit(home, flow, {"next_step_id": "put_back"})

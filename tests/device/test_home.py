@@ -42,6 +42,7 @@ from tests.device_owner import (
     add,
     begin,
     entity,
+    fail_to_add,
     login,
     press,
     progress,
@@ -609,13 +610,7 @@ async def test_a_dialog_that_is_closed_leaves_the_device_as_it_was(
     monkeypatch.setattr(devices_module, "DELIVERY_TIME", 0.2)
     device = simulate(profiles.FTPS)
     device.test_delivers = False
-    flow = await submit(home, await begin(home, recorder), login(device))
-    flow = await submit(
-        home, flow, {"name": "Gate", "event_stream": False, "set_up": True}
-    )
-    flow = await submit(home, flow, CHOICES)
-    flow = await submit(home, flow, {})
-    assert flow["step_id"] == "provision_failed"
+    flow = await fail_to_add(home, recorder, device)
     assert device.delivery()["enabled"] == "true"
     home.config_entries.subentries.async_abort(flow["flow_id"])
     await home.async_block_till_done()

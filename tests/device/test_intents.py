@@ -15,7 +15,7 @@ from custom_components.hikvision_nvr import (
     provision_intents,
 )
 from custom_components.hikvision_nvr.receiver.passwords import hash_password
-from tests.device_owner import CHOICES, add, begin, login, press, submit, until
+from tests.device_owner import add, fail_to_add, press, until
 from tests.simulators import device_profiles as profiles
 from tests.simulators.device import SimulatedDevice
 
@@ -73,13 +73,7 @@ async def half_added(
 ) -> None:
     """Set a new camera up until the connection is lost; its dialog stays open."""
     device.lost_paths.add(FTP)
-    flow = await submit(home, await begin(home, entry), login(device))
-    flow = await submit(
-        home, flow, {"name": "Gate", "event_stream": False, "set_up": True}
-    )
-    flow = await submit(home, flow, CHOICES)
-    flow = await submit(home, flow, {})
-    assert flow["step_id"] == "provision_failed"
+    await fail_to_add(home, entry, device)
     device.lost_paths.clear()
 
 

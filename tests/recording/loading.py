@@ -7,25 +7,9 @@ recorded.
 import json
 from pathlib import Path
 import sys
-import threading
-from typing import Any
-from zoneinfo import ZoneInfo
 
 LIBRARIES = ("PIL", "aiobotocore", "asyncssh", "av", "botocore")
 """Those that only some settings need."""
-
-
-class Listener:
-    """Wants to hear of changes only."""
-
-    def __init__(self) -> None:
-        self.changed = threading.Event()
-
-    def on_status(self, _status: object) -> None:
-        self.changed.set()
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_: None
 
 
 def loaded() -> list[str]:
@@ -37,14 +21,12 @@ def main(folder: Path, url: str, audio: bool, reader: str) -> None:
     from custom_components.hikvision_nvr.model import (
         Brand,
         Camera,
-        CertificateSettings,
-        EngineSettings,
-        ReceiverSettings,
         RecordingMode,
         RecordingSettings,
         RecordingState,
         StreamReader,
     )
+    from tests.engine import StatusListener, engine_settings
 
     print(json.dumps(loaded()))
     camera = Camera(
@@ -61,26 +43,8 @@ def main(folder: Path, url: str, audio: bool, reader: str) -> None:
             reader=StreamReader(reader),
         ),
     )
-    settings = EngineSettings(
-        storage_root=folder / "media",
-        state_folder=folder / "state",
-        time_zone=ZoneInfo("UTC"),
-        receiver=ReceiverSettings(
-            host="127.0.0.1",
-            port=0,
-            passive_ports=(0, 0),
-            certificate=CertificateSettings(
-                certificate=folder / "certificate.pem",
-                private_key=folder / "key.pem",
-                generate=True,
-                host_names=("localhost",),
-            ),
-        ),
-        s3=None,
-        cameras=(camera,),
-    )
-    listener = Listener()
-    engine = Engine(settings, listener)
+    listener = StatusListener()
+    engine = Engine(engine_settings(folder, camera), listener)
     engine.start()
     while engine.recording.statuses()[camera.id].state is not RecordingState.RECORDING:
         assert listener.changed.wait(20)
