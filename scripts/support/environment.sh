@@ -76,4 +76,14 @@ ensure_environment() {
     with_lock "$ROOT/.tools/setup.lock" make_environment "$name"
   fi
   export_build_paths "$(environment_base "$name")/"
+  keep_bytecode
+}
+
+# Who does not want bytecode beside the sources gets it elsewhere: without any, each
+# start of a Python compiles Home Assistant anew, which takes longer than the rest.
+keep_bytecode() {
+  if [ -n "${PYTHONDONTWRITEBYTECODE:-}" ]; then
+    unset PYTHONDONTWRITEBYTECODE
+    export PYTHONPYCACHEPREFIX="${PYTHONPYCACHEPREFIX:-$ROOT/.venv/bytecode}"
+  fi
 }
