@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
-from custom_components.hikvision_nvr.errors import OffsiteUnreachableError
+from custom_components.hikvision_nvr.errors import (
+    OffsiteUnreachableError,
+    StorageFullError,
+)
 from custom_components.hikvision_nvr.model import (
     Capture,
     CaptureKind,
@@ -408,6 +411,20 @@ async def test_captures_that_are_offsite_make_room_others_never(
     assert safe.id not in {
         one.id for one in await store.captures.on_day("front", safe.day)
     }
+
+
+async def test_room_is_made_before_uploads_are_refused(
+    open_store: Open, disk: SmallDisk
+) -> None:
+    """Room that ended where the reserve begins would be none for what arrives."""
+    reserve = 4 << 20
+    store = await open_store(root=disk.root, reserve=reserve, offsite=True)
+    Prover(store, await keep(store, uploaded=True))
+    disk.fill(disk.free - reserve - 4096)
+    with pytest.raises(StorageFullError):
+        await keep(store, "b.jpg", uploaded=False)
+    await store.recordings.retention.apply()
+    await keep(store, "b.jpg", uploaded=False)
 
 
 class Prover:

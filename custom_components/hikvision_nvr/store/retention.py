@@ -188,7 +188,9 @@ class Retention:
         hour = 3600 * (rate or 0)
         share = min(space.total * _SHARE, _MOST_SHARE)
         own = min(max(share, hour), space.total * _LARGEST_SHARE)
-        return max(self._reserve, round(own))
+        # On top of the reserve: nothing is received that would touch it, so that room
+        # which ended where it begins would be none.
+        return self._reserve + round(own)
 
     def _judge(self, space: _Space, missing: int, removed: int) -> None:
         """Find out whether the owner must know why there is no room."""
