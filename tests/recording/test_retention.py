@@ -13,6 +13,7 @@ import pytest
 
 from custom_components.hikvision_nvr.errors import (
     OffsiteUnreachableError,
+    StorageError,
     StorageFullError,
 )
 from custom_components.hikvision_nvr.model import (
@@ -129,7 +130,13 @@ async def left(store: Store, camera: str = "front") -> list[datetime]:
     return [one.start for one in segments]
 
 
-async def keep(store: Store, name: str = "a.jpg", *, uploaded: bool) -> Capture:
+async def keep(
+    store: Store,
+    name: str = "a.jpg",
+    *,
+    uploaded: bool,
+    arrived: datetime = NOW - timedelta(days=400),
+) -> Capture:
     incoming = store.receive()
     await incoming.write(bytes(SIZE))
     capture = await store.keep(
@@ -143,7 +150,7 @@ async def keep(store: Store, name: str = "a.jpg", *, uploaded: bool) -> Capture:
             channel=None,
             event_time=NOW - timedelta(days=400),
         ),
-        arrived=NOW - timedelta(days=400),
+        arrived=arrived,
         detection_id=None,
     )
     if uploaded:
@@ -427,6 +434,24 @@ async def test_room_is_made_before_uploads_are_refused(
     await keep(store, "b.jpg", uploaded=False)
 
 
+async def test_what_came_under_a_wrong_clock_hides_nothing(
+    open_store: Open, disk: SmallDisk
+) -> None:
+    reserve = 4 << 20
+    store = await open_store(root=disk.root, reserve=reserve, offsite=True)
+    ahead = await keep(store, uploaded=True, arrived=NOW + timedelta(days=400))
+    bucket = Prover(store, ahead)
+    disk.fill(disk.free - reserve)
+    await store.recordings.retention.apply()
+    assert not store.path(ahead).exists()
+
+    later = await keep(store, "b.jpg", uploaded=True)
+    bucket.has.add(later.id)
+    await store.recordings.retention.apply()
+    await store.recordings.retention.apply()
+    assert not store.path(later).exists()
+
+
 class Prover:
     """Stands for the bucket: what it has, what it was asked for, whether it answers."""
 
@@ -496,6 +521,27 @@ async def test_while_s3_is_down_footage_makes_room_and_no_capture(
     keeper.captures._again_at = 0.0
     await keeper.apply()
     assert not store.path(older).exists()
+
+
+async def test_what_cannot_be_read_as_the_disk_goes_is_not_in_doubt(
+    open_store: Open, disk: SmallDisk
+) -> None:
+    store = await open_store(root=disk.root, reserve=4 << 20, offsite=True)
+    safe = await keep(store, uploaded=True)
+    disk.fill(disk.free - (4 << 20))
+    unplugged = disk.root.with_name("unplugged")
+
+    async def unplug(_captures: Sequence[Capture]) -> set[str]:
+        disk.root.rename(unplugged)
+        return set()
+
+    store.recordings.retention.captures.proof = unplug
+    with pytest.raises(StorageError):
+        await store.recordings.retention.apply()
+    unplugged.rename(disk.root)
+    Prover(store, safe)
+    await store.recordings.retention.apply()
+    assert not store.path(safe).exists()
 
 
 async def test_without_s3_no_capture_is_deleted_to_make_room(

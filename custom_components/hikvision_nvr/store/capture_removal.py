@@ -76,6 +76,10 @@ class CaptureRemoval:
             ).fetchall()
 
         rows = await self._catalogue.read(work)
+        if not rows and self._round_ends is None:
+            # The next pass begins at the oldest again: what came while a clock was ahead
+            # would hide all that comes after it.
+            self._after = (0, 0)
         self._asked = {row["id"]: (row["arrived_us"], row["place"]) for row in rows}
         return list(map(to_capture, rows))
 
@@ -95,9 +99,10 @@ class CaptureRemoval:
             if proven is None:
                 # Silence is no answer: these are asked about again.
                 return gone
+            # Also if it is nothing: where the disk has gone meanwhile this raises, and
+            # files that could not be compared are not in doubt.
+            gone += await self._drop(proven)
             doubtful += len(of_day) - len(proven)
-            if proven:
-                gone += await self._drop(proven)
         self._after = max(self._after, *(self._asked[one.id] for one in captures))
         if doubtful and self._round_ends is None:
             self._round_ends = time.monotonic() + _ROUND
