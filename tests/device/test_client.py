@@ -36,6 +36,7 @@ from custom_components.hikvision_nvr.model import DeviceLogin
 from tests.simulators import device_profiles as profiles
 from tests.simulators.device import PICTURE
 from tests.simulators.device_profiles import Misbehaviour, Profile
+from tests.simulators.web_server import web_server
 
 from .conftest import Simulate, certificate_bundle, client_of
 
@@ -273,20 +274,14 @@ async def bare() -> AsyncIterator[
 
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    assert site._server is not None
-    port = site._server.sockets[0].getsockname()[1]
-    client = IsapiClient(
-        DeviceLogin(host="127.0.0.1", port=port, username="admin", password="x")
-    )
-    try:
-        yield client, answers
-    finally:
-        await client.close()
-        await runner.cleanup()
+    async with web_server(application) as port:
+        client = IsapiClient(
+            DeviceLogin(host="127.0.0.1", port=port, username="admin", password="x")
+        )
+        try:
+            yield client, answers
+        finally:
+            await client.close()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from tests.simulators.web_server import web_server
+
 type Fault = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
 """Answers a request instead of the server, or lets it pass with None."""
 
@@ -80,14 +82,9 @@ class S3Proxy:
     async def run(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[S3Proxy]:
         app = web.Application(client_max_size=1 << 30)
         app.router.add_route("*", "/{path:.*}", self.handle)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
-        await site.start()
-        port = runner.addresses[0][1]
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
-        async with aiohttp.ClientSession(auto_decompress=False) as self._client:
-            try:
-                yield self
-            finally:
-                await runner.cleanup()
+        async with (
+            web_server(app, tls=tls) as port,
+            aiohttp.ClientSession(auto_decompress=False) as self._client,
+        ):
+            self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+            yield self

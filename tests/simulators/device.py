@@ -24,6 +24,7 @@ from aiohttp import web
 from .camera import hikvision_name
 from .device_profiles import Misbehaviour, Profile
 from .device_recordings import PATH as SEARCH_PATH, DeviceRecordings
+from .web_server import web_server
 
 HOST = "127.0.0.1"
 PICTURE = bytes.fromhex(
@@ -145,26 +146,14 @@ class SimulatedDevice:
         self._ending = asyncio.Event()
         application = web.Application(client_max_size=1 << 20)
         application.router.add_route("*", "/{path:.*}", self._answer)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
         context = None
         if self._certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(self._certificate)
-        site = web.TCPSite(
-            runner,
-            self.host,
-            self.port,
-            ssl_context=context,
-            reuse_address=True,
-        )
-        await site.start()
-        assert site._server is not None
-        self.port = site._server.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._ending.wait()
-        self.drop_streams()
-        await runner.cleanup()
+        async with web_server(application, self.host, self.port, context) as self.port:
+            self._ready.set()
+            await self._ending.wait()
+            self.drop_streams()
 
     def drop_streams(self) -> None:
         """Close every event stream, as a reboot does."""

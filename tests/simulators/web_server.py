@@ -1,0 +1,33 @@
+"""An aiohttp server of a test that leaves nothing open."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+import ssl
+
+from aiohttp import web
+
+
+@asynccontextmanager
+async def web_server(
+    application: web.Application,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[int]:
+    """Serve an application; yield the port."""
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    assert runner.server is not None
+    server = await asyncio.get_running_loop().create_server(
+        runner.server, host, port, ssl=tls, reuse_address=True
+    )
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        await runner.cleanup()
+        # aiohttp does not wait for clients that leave the end of TLS unanswered, and
+        # a loop that is closed meanwhile leaves their sockets to the next test.
+        server.abort_clients()
+        await server.wait_closed()
