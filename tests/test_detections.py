@@ -41,6 +41,7 @@ class Observer:
         *,
         event: float,
         arrived: float,
+        named: float | None = None,
         kind: DetectionType | None = DetectionType.MOTION,
         who: str = "front",
     ) -> Detection | None:
@@ -53,6 +54,7 @@ class Observer:
                 raw_type=None,
                 channel=None,
                 event_time=NOW + timedelta(seconds=event),
+                name_time=None if named is None else NOW + timedelta(seconds=named),
             ),
             arrived=NOW + timedelta(seconds=arrived),
             file_name=f"{self._count}.jpg",
@@ -99,6 +101,30 @@ def test_file_that_is_sent_again_much_later_is_the_same(observer: Observer) -> N
     observer.see(event=0, arrived=0)
     observer.see(event=0, arrived=3600)
     assert len(observer.told) == 1
+
+
+def test_a_clock_that_is_understood_on_the_way_does_not_tell_twice(
+    observer: Observer,
+) -> None:
+    """Until then the camera is believed, which is two days behind."""
+    behind = -48 * 3600.0
+    first = observer.see(event=behind, named=behind, arrived=1)
+    assert observer.see(event=behind + 2, named=behind + 2, arrived=3) == first
+    assert observer.see(event=2, named=behind + 2, arrived=5) == first
+    assert observer.see(event=4, named=behind + 4, arrived=6) == first
+    assert len(observer.told) == 1
+    # The two days between have not become part of it.
+    observer.see(event=-3600, named=behind - 3600, arrived=7)
+    assert len(observer.told) == 2
+
+
+def test_a_clock_that_restarts_hides_nothing(observer: Observer) -> None:
+    """Its times come again, and what it is wrong by tells that it is another day."""
+    behind = -48 * 3600.0
+    for day in range(3):
+        seconds = day * 86_400.0
+        observer.see(event=seconds, named=behind, arrived=seconds)
+        assert len(observer.told) == day + 1
 
 
 def test_files_that_overtake_each_other_are_one_burst(observer: Observer) -> None:

@@ -14,9 +14,39 @@ from .model import Camera, Detection, DetectionType, Sighting
 
 _LONGEST = timedelta(seconds=60)
 """After this an incident that goes on is told again."""
+_RESENT = timedelta(minutes=10)
+"""So long a camera's own times tell that a file belongs to an incident. When its clock
+restarts they come again."""
 _REMEMBERED = 250
-"""Incidents of a camera, each of some 800 bytes: one that could not deliver for hours
+"""Incidents of a camera, each of some 900 bytes: one that could not deliver for hours
 brings it all."""
+
+
+@dataclass(slots=True)
+class _Span:
+    """From when to when an incident has been seen, by one clock."""
+
+    first: datetime
+    last: datetime
+
+    def extend(self, time: datetime) -> None:
+        """Let the incident have been seen at this time, too."""
+        self.first = min(self.first, time)
+        self.last = max(self.last, time)
+
+    def includes(self, time: datetime, window: timedelta, *, in_turn: bool) -> bool:
+        """Tell whether what was seen then belongs to the incident.
+
+        ``in_turn`` is whether it came when the incident's others did.
+        """
+        # A file that is sent again, however late, tells of nothing new.
+        if self.first <= time <= self.last:
+            return True
+        return (
+            in_turn
+            and self.first - window <= time <= self.last + window
+            and time <= self.first + max(window, _LONGEST)
+        )
 
 
 @dataclass(slots=True)
@@ -24,26 +54,32 @@ class Incident:
     """An incident so far. Its detection gains what was not known at first."""
 
     detection: Detection
-    first_event: datetime
-    last_event: datetime
     last_arrival: datetime
+    seen: _Span
+    named: _Span | None
+    """By the camera's own clock: what that is wrong by may be learned on the way."""
     noted: tuple[str | None, str | None] | None = None
     """Plate and region as the catalogue has been told them, None if it was not yet."""
 
-    def includes(
-        self, event_time: datetime, arrived: datetime, window: timedelta
-    ) -> bool:
-        """Tell whether something that was seen belongs to this incident."""
-        # A file that is sent again, however late, tells of nothing new.
-        if self.first_event <= event_time <= self.last_event:
-            return True
-        # Nor does one that should have come with the others.
-        late = arrived > event_time + window
-        return (
-            (late or arrived <= self.last_arrival + window)
-            and self.first_event - window <= event_time <= self.last_event + window
-            and event_time <= self.first_event + max(window, _LONGEST)
-        )
+    def takes(self, sighting: Sighting, arrived: datetime, window: timedelta) -> bool:
+        """Take something that was seen, if it belongs to this incident."""
+        # Nor does one tell of anything new that should have come with the others.
+        late = arrived > sighting.event_time + window
+        in_turn = late or arrived <= self.last_arrival + window
+        takes = self.seen.includes(sighting.event_time, window, in_turn=in_turn)
+        if takes:
+            self.seen.extend(sighting.event_time)
+        if (named := sighting.name_time) is not None:
+            if self.named is None:
+                self.named = _Span(named, named) if takes else None
+            elif arrived <= self.last_arrival + _RESENT and self.named.includes(
+                named, window, in_turn=in_turn
+            ):
+                self.named.extend(named)
+                takes = True
+        if takes:
+            self.last_arrival = arrived
+        return takes
 
 
 class Detections:
@@ -144,12 +180,9 @@ class Detections:
     ) -> tuple[Incident, bool]:
         known = self._known[camera.id]
         for incident in reversed(known):
-            if incident.detection.type == kind and incident.includes(
-                sighting.event_time, arrived, camera.burst_window
+            if incident.detection.type == kind and incident.takes(
+                sighting, arrived, camera.burst_window
             ):
-                incident.first_event = min(incident.first_event, sighting.event_time)
-                incident.last_event = max(incident.last_event, sighting.event_time)
-                incident.last_arrival = arrived
                 return incident, False
         detection = Detection(
             id=uuid.uuid4().hex,
@@ -164,8 +197,12 @@ class Detections:
             capture_id=capture_id,
             region=region,
         )
+        named = sighting.name_time
         incident = Incident(
-            detection, sighting.event_time, sighting.event_time, arrived
+            detection,
+            last_arrival=arrived,
+            seen=_Span(sighting.event_time, sighting.event_time),
+            named=None if named is None else _Span(named, named),
         )
         known.append(incident)
         self._on_detection(detection)

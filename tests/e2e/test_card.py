@@ -484,7 +484,6 @@ def test_fingers_zoom_the_day_move_along_it_and_drag_the_playhead(
         # An hour with the playhead in its middle: it is dragged, and the day stays.
         card.locator("hikvision-nvr-strip").evaluate(
             """strip => {
-                strip.zoom(1 / 24);
                 const { position } = strip;
                 strip.fit([position - 450_000, position + 450_000]);
             }"""

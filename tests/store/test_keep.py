@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from custom_components.hikvision_nvr.errors import (
     CatalogueError,
+    StorageError,
     StorageFullError,
     StorageNotWritableError,
 )
@@ -51,6 +53,29 @@ async def test_large_file_is_whole(store: Store) -> None:
     content = b"".join(blocks)
     assert placed.size == len(content)
     assert placed.sha256 == hashlib.sha256(content).hexdigest()
+
+
+async def test_a_file_that_cannot_be_closed_is_closed_once(
+    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second time its number may be that of a file of somebody else."""
+    closed: list[int] = []
+    close = os.close
+
+    def refuse(descriptor: int) -> None:
+        name = os.readlink(f"/proc/self/fd/{descriptor}")
+        close(descriptor)
+        if "/.incoming/" in name:
+            closed.append(descriptor)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "close", refuse)
+    with pytest.raises(StorageError):
+        await keep(store)
+    monkeypatch.undo()
+    assert len(closed) == 1
+    assert files(root) == set()
+    await keep(store)
 
 
 async def test_another_process_sees_the_row_when_keep_returns(

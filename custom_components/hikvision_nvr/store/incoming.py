@@ -337,8 +337,7 @@ class IncomingFile:
             PurePosixPath(name).suffix,
         )
         os.fsync(self._descriptor)
-        os.close(self._descriptor)
-        self._descriptor = None
+        self._close()
         sha256 = (
             self._sha256.hexdigest() if self._spans is None else hash_file(self._part)
         )
@@ -355,10 +354,15 @@ class IncomingFile:
 
     def _delete(self) -> None:
         self._buffer = []
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        self._close()
         self._part.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        # Forgotten first: one that cannot be closed without an error is closed all the
+        # same, and its number is another file's by then.
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def hash_file(path: Path) -> str:

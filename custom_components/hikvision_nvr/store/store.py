@@ -395,6 +395,8 @@ class Store:
         storage is not there, where nothing that is missing is gone.
         """
         gone = await self._run(lambda: self._unlink(captures))
+        if not gone:
+            return []
         kept = [one.id for one in gone if one.object_key or one.archive_key]
         lost = [one.id for one in gone if not (one.object_key or one.archive_key)]
 
