@@ -7,6 +7,7 @@ kernel refuses to write then too, but not in all of the steps.
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 import itertools
 import os
 from pathlib import Path
@@ -57,6 +58,8 @@ class SmallDisk:
         self.receiver = receiver
         # The mount exists in the process's own view of the file system only.
         self.folder = Path(f"/proc/{receiver.process.pid}/root{folder}")
+        self.media = folder / "media"
+        self.elsewhere = folder.with_name("read-only")
 
     @property
     def free(self) -> int:
@@ -76,13 +79,35 @@ class SmallDisk:
     def release(self) -> None:
         (self.folder / "ballast").unlink()
 
-    def check(self, acknowledged: dict[str, bytes]) -> None:
+    @contextmanager
+    def read_only(self) -> Iterator[None]:
+        """Let nothing be made, renamed or deleted; what is open may be written."""
+        inside = ("nsenter", "-m", "-t", str(self.receiver.process.pid), "--")
+
+        def mount(*arguments: str | Path) -> None:
+            subprocess.run([*inside, "mount", *arguments], check=True)
+
+        # Made elsewhere: a mount that somebody writes to cannot be made read-only.
+        self.elsewhere.mkdir(exist_ok=True)
+        mount("--bind", self.media, self.elsewhere)
+        mount("-o", "remount,bind,ro", self.elsewhere)
+        mount("--bind", self.elsewhere, self.media)
+        try:
+            yield
+        finally:
+            subprocess.run([*inside, "umount", "--lazy", self.media], check=True)
+
+    def check(
+        self, acknowledged: dict[str, bytes], *, may_leave_temporary: bool = False
+    ) -> None:
         """Check that exactly what was acknowledged is kept, whole."""
         media = self.folder / "media"
         with tempfile.TemporaryDirectory() as copy:
             # SQLite does not open a database by a path of another's view.
             shutil.copytree(self.folder / "state", copy, dirs_exist_ok=True)
             found = kept(media, Path(copy, "catalogue.sqlite"))
+        if may_leave_temporary:
+            found = replace(found, temporary=[])
         found.check()
         contents = {
             path.rsplit("/", 1)[1]: (media / path).read_bytes() for path in found.files
@@ -178,6 +203,24 @@ def test_filled_by_others_during_the_upload(
         client.store(NAME.format(1), content(1000, 3))
         client.close()
         disk.check({NAME.format(1): content(1000, 3)})
+
+
+@needs_disk
+@both_protocols
+def test_read_only_during_the_upload(tmp_path: Path, protocol: ProtocolClient) -> None:
+    """The session goes on, and what it cannot delete is not told to the camera."""
+    with small_disk(tmp_path / "disk", protocol) as disk:
+        client = protocol(disk.receiver)
+        transfer = client.begin(NAME.format(1))
+        transfer.send(content(2 << 20, 1))
+        with disk.read_only():
+            with pytest.raises(RefusedError):
+                transfer.finish()
+            assert not is_stored(client, NAME.format(2), content(3 << 20, 2))
+        client.store(NAME.format(1), content(1000, 3))
+        client.close()
+        disk.check({NAME.format(1): content(1000, 3)}, may_leave_temporary=True)
+        assert not [line for line in disk.receiver.said if "Traceback" in line]
 
 
 @needs_disk

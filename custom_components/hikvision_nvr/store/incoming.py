@@ -21,6 +21,7 @@ from datetime import date
 import errno
 from functools import partial
 import hashlib
+import logging
 import os
 from pathlib import Path, PurePosixPath
 import threading
@@ -40,6 +41,8 @@ _PLENTY = 1 << 30
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _READ_SIZE = 1 << 20
+
+_LOGGER = logging.getLogger(__package__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,13 +260,19 @@ class IncomingFile:
             raise
 
     async def discard(self) -> None:
-        """Forget the upload and delete its temporary file."""
+        """Forget the upload and delete its temporary file.
+
+        One that cannot be deleted now, as its disk is read-only, goes at the next start.
+        """
         if self._flushing is not None:
             # The thread must be done with the descriptor before it is closed.
             await asyncio.wait([self._flushing])
             self._flushing.exception()
             self._flushing = None
-        await self._run(self._delete)
+        try:
+            await self._run(self._delete)
+        except StorageError as err:
+            _LOGGER.debug("%s is left: %s", self._part, err)
 
     async def _flushed(self) -> None:
         if self._flushing is not None:
