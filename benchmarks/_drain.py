@@ -6,7 +6,7 @@ With a 0 for the number of workers it only picks: how long does the queue take?
 import benchmarks._without_home_assistant  # noqa: F401  # isort: skip
 
 import asyncio
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import resource
 import sqlite3
@@ -20,9 +20,10 @@ from benchmarks._serve_arguments import say
 from custom_components.hikvision_nvr.model import CaptureKind, S3Settings, Sighting
 from custom_components.hikvision_nvr.offsite import Offsite
 from custom_components.hikvision_nvr.store import Store
+from custom_components.hikvision_nvr.store.rows import to_us
 
 _LOOK = 0.05
-_NEVER_US = 1 << 52
+_LATER = timedelta(minutes=50)
 _PICKS = 500
 
 
@@ -53,7 +54,7 @@ async def _drain(folder: Path, url: str, bucket: str, workers: int) -> None:
     store.on_change(changed.set)
     offsite = Offsite(settings, store, ZoneInfo("UTC"), describe)
     # A recorder that runs has its client and knows the service, as after an outage.
-    await _let_wait(store, until_us=_NEVER_US)
+    await _let_wait(store, until_us=to_us(datetime.now(UTC) + _LATER))
     await offsite.start()
     while offsite.capabilities is None:  # noqa: ASYNC110
         await asyncio.sleep(_LOOK)

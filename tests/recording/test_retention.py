@@ -1,5 +1,6 @@
 """Room is made by age, size and free space: oldest first, and never of what must stay."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 import os
@@ -432,6 +433,39 @@ async def test_room_is_made_before_uploads_are_refused(
         await keep(store, "b.jpg", uploaded=False)
     await store.recordings.retention.apply()
     await keep(store, "b.jpg", uploaded=False)
+
+
+async def test_a_refused_upload_asks_for_room_at_once(
+    open_store: Open, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not at the next look, until which no camera could deliver."""
+    monkeypatch.setattr(retention, "_INTERVAL", 3600.0)
+    monkeypatch.setattr(retention, "_SHORTEST", 0.0)
+    reserve = 4 << 20
+    store = await open_store(root=disk.root, reserve=reserve, offsite=True)
+    safe = await keep(store, uploaded=True)
+    Prover(store, safe)
+    keeper = store.recordings.retention
+    looks: asyncio.Queue[int] = asyncio.Queue()
+    look = keeper.apply
+
+    async def counted() -> int:
+        removed = await look()
+        looks.put_nowait(removed)
+        return removed
+
+    monkeypatch.setattr(keeper, "apply", counted)
+    keeping = asyncio.create_task(keeper.run(lambda: None))
+    try:
+        async with asyncio.timeout(20):
+            assert await looks.get() == 0
+            disk.fill(disk.free - reserve - 4096)
+            with pytest.raises(StorageFullError):
+                await keep(store, "b.jpg", uploaded=False)
+            assert await looks.get() == 1
+        await keep(store, "b.jpg", uploaded=False)
+    finally:
+        keeping.cancel()
 
 
 async def test_what_came_under_a_wrong_clock_hides_nothing(

@@ -78,6 +78,21 @@ async def test_failure_waits_for_its_time(store: Store) -> None:
     assert (await store.uploads.backlog()).files == 1
 
 
+async def test_a_clock_that_was_ahead_holds_up_nothing(store: Store) -> None:
+    """What failed meanwhile is planned for a day that has not come."""
+    await keep(store)
+    upload = await store.uploads.pick()
+    assert upload
+    now = datetime.now(UTC)
+    await store.uploads.failed(upload, "SlowDown", now + timedelta(hours=30))
+    due = await store.uploads.next_due()
+    assert due is not None
+    assert due - now < timedelta(minutes=1)
+    again = await store.uploads.pick()
+    assert again
+    assert again.attempts == 1
+
+
 async def test_failure_counts_and_release_does_not(store: Store) -> None:
     await keep(store)
     seen = []

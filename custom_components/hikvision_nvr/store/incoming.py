@@ -176,17 +176,25 @@ class IncomingFile:
     """Takes the bytes of one upload. Each one ends with ``place`` or ``discard``."""
 
     def __init__(
-        self, capture_id: str, placement: Placement, threads: FileThreads, reserve: int
+        self,
+        capture_id: str,
+        placement: Placement,
+        threads: FileThreads,
+        reserve: int,
+        *,
+        on_full: Callable[[], None],
     ) -> None:
         """Write below the placement's root, with these threads.
 
-        At least ``reserve`` bytes stay free.
+        At least ``reserve`` bytes stay free; a thread calls ``on_full`` where there is
+        no more.
         """
         self.id = capture_id
         self.size = 0
         self._placement = placement
         self._threads = threads
         self._reserve = reserve
+        self._on_full = on_full
         self._part = placement.root / INCOMING / f"{capture_id}.part"
         self._descriptor: int | None = None
         self._sha256 = hashlib.sha256()
@@ -286,7 +294,10 @@ class IncomingFile:
             try:
                 return work()
             except OSError as err:
-                raise storage_error(self._placement.root, err) from err
+                error = storage_error(self._placement.root, err)
+                if isinstance(error, StorageFullError):
+                    self._on_full()
+                raise error from err
 
         return self._threads.run(guarded, then)
 

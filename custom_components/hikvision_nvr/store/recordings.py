@@ -113,7 +113,7 @@ class Recordings:
             sync_interval=self._sync_interval,
             reserve=self._reserve,
             on_saved=lambda saved: call(self._saved.put_nowait, saved),
-            on_space=lambda: call(self.retention.wake),
+            on_space=self.retention.wake,
         )
         self._writer.start()
         self._saving = asyncio.create_task(self._save())

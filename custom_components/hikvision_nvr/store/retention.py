@@ -7,6 +7,7 @@ days they stay is the owner's choice, which a job carries out.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 import logging
@@ -81,6 +82,7 @@ class Retention:
         self._cameras: Mapping[str, Camera] = {one.folder: one for one in cameras}
         self._reserve = reserve
         self._wake = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._clock = time.time() - time.monotonic()
         self._trusted_from = time.monotonic() + _CLOCK_TRUST
         self._others: int | None = None
@@ -92,11 +94,15 @@ class Retention:
         self.days_that_fit: float | None = None
 
     def wake(self) -> None:
-        """Look soon: a segment begins, or the disk is full."""
-        self._wake.set()
+        """Look soon: a segment begins, or the disk is full. From any thread."""
+        # The loop may be gone when a disk was too slow for the stop to wait.
+        with contextlib.suppress(RuntimeError):
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._wake.set)
 
     async def run(self, on_change: Callable[[], None]) -> None:
         """Make room until cancelled. ``on_change`` hears when the pressure changes."""
+        self._loop = asyncio.get_running_loop()
         while True:
             before = self.pressure, self.days_that_fit
             try:

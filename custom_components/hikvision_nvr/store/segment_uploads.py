@@ -8,12 +8,13 @@ and take it out when it is deleted. Nothing else has to remember it.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 import sqlite3
 
 from ..model import OffsiteRecordings
 from .catalogue import Catalogue
+from .due import IS_DUE, not_due_us
 from .root import StorageRoot
 from .rows import from_us, to_us
 from .segment import Segment
@@ -84,15 +85,14 @@ class SegmentUploads:
 
     async def pick(self) -> SegmentUpload | None:
         """Return what is to be sent next, None when nothing is due."""
-        now_us = to_us(datetime.now(UTC))
 
         def work(connection: sqlite3.Connection) -> tuple[Segment, int] | None:
             row = connection.execute(
                 f"SELECT {SEGMENT_COLUMNS}, attempts FROM (SELECT segment_id, attempts"
-                " FROM segment_uploads WHERE due_us <= ?"
+                f" FROM segment_uploads WHERE {IS_DUE}"
                 " ORDER BY detected DESC, start_us LIMIT 1)"
                 " JOIN segments ON id = segment_id",
-                (now_us,),
+                not_due_us(),
             ).fetchone()
             return None if row is None else (to_segment(row), row["attempts"])
 

@@ -154,7 +154,11 @@ class Store:
     def receive(self) -> IncomingFile:
         """Start an upload."""
         return IncomingFile(
-            uuid.uuid4().hex, self._placement, self._threads, self._reserve
+            uuid.uuid4().hex,
+            self._placement,
+            self._threads,
+            self._reserve,
+            on_full=self.recordings.retention.wake,
         )
 
     async def resume(self, capture_id: str, size: int) -> IncomingFile:

@@ -17,6 +17,7 @@ import sqlite3
 from ..model import Backlog, Capture, CaptureKind
 from .bucket_totals import CAPTURE_CLASS
 from .catalogue import Catalogue
+from .due import IS_DUE, not_due_us
 from .rows import from_us, to_capture, to_us
 
 
@@ -215,7 +216,10 @@ class UploadQueue:
 
         def work(connection: sqlite3.Connection) -> datetime | None:
             (us,) = connection.execute(which).fetchone()
-            return None if us is None else from_us(us)
+            if us is None:
+                return None
+            soonest, farthest = not_due_us()
+            return from_us(us if us <= farthest else soonest)
 
         return await self._catalogue.read(work)
 
@@ -246,8 +250,8 @@ class UploadQueue:
     def _pick(self, lane: Lane, connection: sqlite3.Connection) -> Upload | None:
         picked = connection.execute(
             "SELECT capture_id, attempts, part_key, part_upload FROM uploads"
-            f" WHERE state = 'pending' AND due_us <= ? {_ORDERS[lane]} LIMIT 1",
-            (to_us(datetime.now(UTC)),),
+            f" WHERE state = 'pending' AND {IS_DUE} {_ORDERS[lane]} LIMIT 1",
+            not_due_us(),
         ).fetchone()
         if picked is None:
             return None
