@@ -33,6 +33,8 @@ def end(transport: paramiko.Transport) -> None:
     with suppress(EOFError, OSError):
         transport.close()
     transport.join(20)
+    # paramiko leaves the timer of a handshake that broke off.
+    transport.packetizer.complete_handshake()
 
 
 def sftp_login(port: int, source: str = HOST, **changes: Any) -> paramiko.SFTPClient:
