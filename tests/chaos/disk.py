@@ -9,9 +9,9 @@ system has met an error. Elsewhere a folder stands in for it, which has no fault
 from contextlib import suppress
 import os
 from pathlib import Path
-import shutil
 import subprocess
-import sys
+
+from tests.mounts import can_mount
 
 SIZE = 192 << 20
 """Bytes: small enough for retention to have work in a long run."""
@@ -25,14 +25,6 @@ mount -o remount,bind,ro "$4"
 echo ready
 exec cat
 """
-
-
-def can_mount() -> bool:
-    """Whether this process may have a mount namespace with a disk of its own."""
-    if sys.platform != "linux" or os.geteuid() != 0 or shutil.which("nsenter") is None:
-        return False
-    probe = ["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
-    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
 
 class Disk:

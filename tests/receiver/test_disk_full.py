@@ -14,10 +14,11 @@ from pathlib import Path
 import random
 import shutil
 import subprocess
-import sys
 import tempfile
 
 import pytest
+
+from tests.mounts import can_mount
 
 from .delivery import (
     Client,
@@ -41,14 +42,7 @@ exec "$@"
 """
 
 
-def _can_mount() -> bool:
-    if sys.platform != "linux" or os.geteuid() != 0 or shutil.which("unshare") is None:
-        return False
-    probe = ["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
-    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
-
-
-CAN_MOUNT = _can_mount()
+CAN_MOUNT = can_mount()
 
 
 class SmallDisk:

@@ -19,11 +19,11 @@ from custom_components.hikvision_nvr.model import GapReason, RecordingState
 from custom_components.hikvision_nvr.recording.playlist import media_playlist
 from custom_components.hikvision_nvr.store import Store, segment_writer
 from custom_components.hikvision_nvr.store.mp4 import read_content
+from tests.mounts import can_mount
 
 from .conftest import BERLIN, RtspCamera, a_camera, nothing_known
 from .feeding import WALL, Feeder, feeding
 from .files import decode, segment_files
-from .test_retention import _can_mount
 from .test_streams import fragments
 
 type Make = Callable[..., RtspCamera]
@@ -65,7 +65,7 @@ async def test_h265_with_a_minute_between_key_frames_loses_nothing(
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A tmpfs of 1 MiB."""
-    if not _can_mount():
+    if not can_mount():
         pytest.skip("Only root on Linux can mount a small disk")
     path = tmp_path / "disk"
     path.mkdir()

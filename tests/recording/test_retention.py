@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 import shutil
 import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -35,6 +34,7 @@ from custom_components.hikvision_nvr.store.segment import (
     pack_place,
 )
 from custom_components.hikvision_nvr.store.uploads import Upload
+from tests.mounts import can_mount
 
 from .conftest import BERLIN, a_camera
 
@@ -42,13 +42,6 @@ NOW = datetime.now(UTC)
 SIZE = 100_000
 
 type Open = Callable[..., Any]
-
-
-def _can_mount() -> bool:
-    if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("mount"):
-        return False
-    probe = ["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
-    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
 
 @pytest.fixture(autouse=True)
@@ -340,7 +333,7 @@ class SmallDisk:
 @pytest.fixture
 def disk(tmp_path: Path) -> Any:
     """A tmpfs of 16 MiB."""
-    if not _can_mount():
+    if not can_mount():
         pytest.skip("Only root on Linux can mount a small disk")
     path = tmp_path / "disk"
     path.mkdir()

@@ -103,16 +103,16 @@ class Recordings:
         loop = asyncio.get_running_loop()
         self._on_saved = on_saved
 
-        def call(callback: Callable[..., None], *arguments: object) -> None:
+        def queue(saved: list[SavedSegment]) -> None:
             # The loop may be gone when a disk was too slow for the stop to wait.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(callback, *arguments)
+                loop.call_soon_threadsafe(self._saved.put_nowait, saved)
 
         self._writer = SegmentWriter(
             self._root,
             sync_interval=self._sync_interval,
             reserve=self._reserve,
-            on_saved=lambda saved: call(self._saved.put_nowait, saved),
+            on_saved=queue,
             on_space=self.retention.wake,
         )
         self._writer.start()
