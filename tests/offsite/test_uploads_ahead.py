@@ -63,7 +63,7 @@ async def test_on_a_slow_line_new_evidence_waits_for_no_choice_made_before(
     order: list[str],
 ) -> None:
     monkeypatch.setattr(module, "lanes", lambda _workers: [Lane.NEWEST])
-    monkeypatch.setattr(module, "_SOON_SECONDS", seconds)
+    monkeypatch.setattr(module, "_AHEAD_SECONDS", seconds)
     monkeypatch.setattr(module, "_AHEAD", 1)
     await bucket.refuses_overwrite()
     proxy.requests.clear()
@@ -90,7 +90,7 @@ async def test_nothing_waits_behind_a_large_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "lanes", lambda _workers: [Lane.NEWEST])
-    monkeypatch.setattr(module, "_SOON_SECONDS", 60.0)
+    monkeypatch.setattr(module, "_AHEAD_SECONDS", 60.0)
     monkeypatch.setattr(transfer, "_SMALL", 1000)
     await keep_hours(local, [9, 10, 11, 13, 14, 15, 16])
     await local.keep(b"large" * 1000, "12.jpg", event_time=EVENT.replace(hour=12))

@@ -8,6 +8,7 @@ import hashlib
 import os
 from pathlib import Path
 import sqlite3
+import threading
 
 import pytest
 
@@ -274,3 +275,36 @@ async def test_catalogue_on_a_full_disk_takes_nothing_and_goes_on_when_there_is_
     await store._catalogue.write(limit(1 << 20))
     again = names[len(kept)]
     assert (await keep(store, again.encode(), again)).name == again
+
+
+async def test_what_shares_a_transaction_fails_alone(store: Store) -> None:
+    writer_is_held, go_on = threading.Event(), threading.Event()
+    statements: list[str] = []
+
+    def hold(connection: sqlite3.Connection) -> None:
+        connection.set_trace_callback(statements.append)
+        writer_is_held.set()
+        go_on.wait(20)
+
+    held = asyncio.create_task(store._catalogue.write(hold))
+    await asyncio.to_thread(writer_is_held.wait, 20)
+
+    def note(key: str) -> Awaitable[object]:
+        return store._catalogue.write(
+            lambda connection: (
+                connection.execute(
+                    "INSERT INTO meta VALUES (?, 'noted')", (key,)
+                ).rowcount
+            )
+        )
+
+    notes = asyncio.gather(*map(note, "abacd"), return_exceptions=True)
+    # All five are queued once this turn of the loop is over.
+    asyncio.get_running_loop().call_soon(go_on.set)
+    first, second, again, *others = await notes
+    await held
+    assert [first, second, *others] == [1, 1, 1, 1]
+    assert isinstance(again, sqlite3.IntegrityError)
+    assert [await store.notes.get(key) for key in "abcd"] == ["noted"] * 4
+    # That of the one that has held the writer, and one more.
+    assert statements.count("COMMIT") == 2

@@ -53,11 +53,11 @@ MOST_WORKERS: Final = 16
 STOP_SECONDS: Final = 2.0
 _COMMIT_SECONDS: Final = 0.9
 _STUMBLE_SECONDS: Final = 10.0
-_AHEAD: Final = 2
-"""Uploads that a worker has ready beside the one that it sends."""
-_SOON_SECONDS: Final = 0.1
-"""When an upload takes longer nothing is made ready beside it: on a slow line the newest
-evidence would wait for what was chosen before it."""
+_AHEAD: Final = 16
+"""Uploads that all workers together have ready beside those that they send."""
+_AHEAD_SECONDS: Final = 0.2
+"""The newest evidence waits no longer than this for what was made ready before it came:
+on a slow line nothing is."""
 
 _UNUSABLE: Final = (
     OffsiteUnreachableError,
@@ -99,6 +99,7 @@ class Uploader:
         self._store = store
         self._queue = store.uploads
         self._lanes = lanes(workers)
+        self._most_ahead = max(1, _AHEAD // len(self._lanes))
         self._signal = WorkSignal(store.uploads)
         self._snapshot_signal = WorkSignal(store.uploads, snapshots=True)
         self._connection = Connection(self._try_one, store.changed)
@@ -188,17 +189,21 @@ class Uploader:
             self._connection.lost(error)
             await self._forgo(ahead)
             return None
-        soon = time.monotonic() - began < _SOON_SECONDS
+        took = time.monotonic() - began
         if key is not None:
-            then = lane if soon or not ahead else None
+            then = lane if not ahead or self._has_time(len(ahead), took) else None
             ahead.begin(self._note_and_prepare(current.upload, key, then))
         following = await ahead.taken()
         if following is not None and not is_small(following.upload):
             # Nothing has to wait behind a clip that another worker could send.
             await self._forgo(ahead)
-        elif following is not None and soon and len(ahead) < _AHEAD:
+        elif following is not None and self._has_time(len(ahead) + 1, took):
             ahead.begin(self._pick_and_prepare(lane))
         return following
+
+    def _has_time(self, ahead: int, seconds: float) -> bool:
+        """Whether a worker may have so many ready when each takes so long."""
+        return ahead <= self._most_ahead and ahead * seconds <= _AHEAD_SECONDS
 
     async def _note(self, upload: Upload, key: str, then: Lane | None) -> Upload | None:
         return await self._noted(
@@ -229,7 +234,7 @@ class Uploader:
         try:
             # Whatever goes wrong goes wrong again when its turn has come.
             with suppress(Exception):
-                async with asyncio.timeout(_SOON_SECONDS):
+                async with asyncio.timeout(_AHEAD_SECONDS):
                     bucket = await self._bucket()
                     return _Next(upload, await prepare(bucket, upload, readers.run))
         except asyncio.CancelledError:

@@ -100,6 +100,8 @@ class Catalogue:
     async def write[T](self, work: Work[T]) -> T:
         """Run ``work`` in a transaction; when this returns it is on the disk.
 
+        It shares the transaction with others and is run twice when one of them fails:
+        it must change nothing but the database.
         Raises what ``work`` raises, with nothing of it kept, and CatalogueError when
         the transaction cannot be committed.
         """
@@ -167,22 +169,18 @@ class Catalogue:
 
 
 def _commit(connection: sqlite3.Connection, batch: list[_Job]) -> None:
-    alone = len(batch) == 1
     try:
         connection.execute("BEGIN IMMEDIATE")
-        for job in batch:
-            if not alone:
-                connection.execute("SAVEPOINT job")
-            try:
+        try:
+            for job in batch:
                 job.result = job.work(connection)
-            except Exception as err:  # noqa: BLE001 - the caller gets it
-                job.error = err
-                if isinstance(err, sqlite3.OperationalError):
-                    # A full disk, most of all; what is no fault of the disk's stays.
-                    job.error = _failure(err)
-                connection.execute("ROLLBACK" if alone else "ROLLBACK TO job")
-            if not alone:
-                connection.execute("RELEASE job")
+        except Exception:  # noqa: BLE001 - it comes again, and the caller gets it
+            # A savepoint copies each page that its job changes: too dear for all.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            connection.execute("BEGIN IMMEDIATE")
+            for job in batch:
+                _run_apart(connection, job)
         if connection.in_transaction:
             connection.execute("COMMIT")
     except sqlite3.Error as err:
@@ -190,6 +188,20 @@ def _commit(connection: sqlite3.Connection, batch: list[_Job]) -> None:
             connection.execute("ROLLBACK")
         for job in batch:
             job.error = _failure(err)
+
+
+def _run_apart(connection: sqlite3.Connection, job: _Job) -> None:
+    """Run a job so that it can fail without the others of its transaction."""
+    connection.execute("SAVEPOINT job")
+    try:
+        job.result = job.work(connection)
+    except Exception as err:  # noqa: BLE001 - the caller gets it
+        job.error = err
+        if isinstance(err, sqlite3.OperationalError):
+            # A full disk, most of all; what is no fault of the disk's stays.
+            job.error = _failure(err)
+        connection.execute("ROLLBACK TO job")
+    connection.execute("RELEASE job")
 
 
 def _failure(error: sqlite3.Error) -> CatalogueError:

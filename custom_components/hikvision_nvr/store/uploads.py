@@ -249,8 +249,9 @@ class UploadQueue:
 
     def _pick(self, lane: Lane, connection: sqlite3.Connection) -> Upload | None:
         picked = connection.execute(
-            "SELECT capture_id, attempts, part_key, part_upload FROM uploads"
-            f" WHERE state = 'pending' AND {IS_DUE} {_ORDERS[lane]} LIMIT 1",
+            "SELECT * FROM (SELECT capture_id, attempts, part_key, part_upload"
+            f" FROM uploads WHERE state = 'pending' AND {IS_DUE} {_ORDERS[lane]}"
+            " LIMIT 1) JOIN captures ON id = capture_id",
             not_due_us(),
         ).fetchone()
         if picked is None:
@@ -259,11 +260,7 @@ class UploadQueue:
             "UPDATE uploads SET state = 'uploading' WHERE capture_id = ?",
             (picked["capture_id"],),
         )
-        capture = to_capture(
-            connection.execute(
-                "SELECT * FROM captures WHERE id = ?", (picked["capture_id"],)
-            ).fetchone()
-        )
+        capture = to_capture(picked)
         begun = picked["part_upload"] and Begun(
             key=picked["part_key"], upload_id=picked["part_upload"]
         )
