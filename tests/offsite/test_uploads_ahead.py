@@ -35,13 +35,20 @@ class Held:
         return None
 
 
-def _chosen(folder: Path) -> int:
-    """Return how many uploads workers have taken, as the catalogue has it."""
+def _chosen(folder: Path) -> set[str]:
+    """Return the uploads that workers have taken, as the catalogue has them."""
     with closing(sqlite3.connect(folder / "state" / "catalogue.sqlite")) as connection:
-        (count,) = connection.execute(
-            "SELECT count(*) FROM uploads WHERE state = 'uploading'"
-        ).fetchone()
-        return int(count)
+        rows = connection.execute(
+            "SELECT name FROM uploads JOIN captures ON id = capture_id"
+            " WHERE state = 'uploading'"
+        )
+        return {name.removesuffix(".jpg") for (name,) in rows}
+
+
+async def _until_chosen(folder: Path, wanted: set[str]) -> None:
+    async with asyncio.timeout(20):
+        while await asyncio.to_thread(_chosen, folder) != wanted:
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(
@@ -72,13 +79,44 @@ async def test_on_a_slow_line_new_evidence_waits_for_no_choice_made_before(
     start_uploader()
     await held.reached.wait()
     if seconds:
-        async with asyncio.timeout(20):
-            while await asyncio.to_thread(_chosen, tmp_path) < 2:
-                await asyncio.sleep(0.01)
+        await _until_chosen(tmp_path, {"08", "07"})
     await keep_hours(local, [12])
     held.go_on.set()
     await local.drained()
     assert names(proxy.puts()) == order
+
+
+@pytest.mark.parametrize(("size", "ready"), [(1024, 1), (64 * 1024, 3)])
+async def test_more_is_ready_where_that_is_of_use(
+    local: LocalStore,
+    proxy: S3Proxy,
+    start_uploader: Callable[[], Uploader],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    ready: int,
+) -> None:
+    monkeypatch.setattr(module, "lanes", lambda _workers: [Lane.NEWEST])
+    monkeypatch.setattr(module, "_AHEAD_SECONDS", 60.0)
+    monkeypatch.setattr(module, "_AHEAD", 3)
+
+    async def keep(hour: int) -> None:
+        event = EVENT.replace(hour=hour)
+        await local.keep(bytes([hour]) * size, f"{hour:02}.jpg", event_time=event)
+
+    for hour in range(12):
+        await keep(hour)
+    held = Held(proxy, "05.jpg")
+    start_uploader()
+    await held.reached.wait()
+    await _until_chosen(tmp_path, {f"{5 - number:02}" for number in range(1 + ready)})
+    await keep(20)
+    held.go_on.set()
+    await local.drained()
+    order = list(reversed(range(12)))
+    # Behind the one that is held, and what was ready then.
+    order.insert(order.index(5) + 1 + ready, 20)
+    assert names(proxy.puts()) == [f"{hour:02}" for hour in order]
 
 
 async def test_nothing_waits_behind_a_large_file(
@@ -97,9 +135,7 @@ async def test_nothing_waits_behind_a_large_file(
     held = Held(proxy, "12.jpg")
     start_uploader()
     await held.reached.wait()
-    async with asyncio.timeout(20):
-        while await asyncio.to_thread(_chosen, tmp_path) > 1:
-            await asyncio.sleep(0.01)
+    await _until_chosen(tmp_path, {"12"})
     # Another worker can send it now.
     free = await local.store.uploads.pick()
     assert free is not None

@@ -53,11 +53,14 @@ MOST_WORKERS: Final = 16
 STOP_SECONDS: Final = 2.0
 _COMMIT_SECONDS: Final = 0.9
 _STUMBLE_SECONDS: Final = 10.0
-_AHEAD: Final = 16
+_AHEAD: Final = 12
 """Uploads that all workers together have ready beside those that they send."""
 _AHEAD_SECONDS: Final = 0.2
 """The newest evidence waits no longer than this for what was made ready before it came:
 on a slow line nothing is."""
+_TINY: Final = 32 * 1024
+"""Of smaller files a worker has one ready: they go no faster with more, which only keeps
+the interpreter from Home Assistant's loop."""
 
 _UNUSABLE: Final = (
     OffsiteUnreachableError,
@@ -70,8 +73,9 @@ _UNUSABLE: Final = (
 
 _TOGETHER_SECONDS: Final = 0.003
 """Successes that come so close share a transaction, and with it a sync of the disk."""
-_READERS: Final = 2
-"""Threads that read ahead; what they do is short, however many workers there are."""
+_READERS: Final = 1
+"""Threads that read ahead: one reads faster than all workers send, and each more of them
+has to wait for the interpreter as often."""
 
 _LOGGER = logging.getLogger(__package__)
 
@@ -189,21 +193,22 @@ class Uploader:
             self._connection.lost(error)
             await self._forgo(ahead)
             return None
-        took = time.monotonic() - began
+        room = self._room_ahead(current.upload, time.monotonic() - began)
         if key is not None:
-            then = lane if not ahead or self._has_time(len(ahead), took) else None
+            then = lane if len(ahead) <= room else None
             ahead.begin(self._note_and_prepare(current.upload, key, then))
         following = await ahead.taken()
         if following is not None and not is_small(following.upload):
             # Nothing has to wait behind a clip that another worker could send.
             await self._forgo(ahead)
-        elif following is not None and self._has_time(len(ahead) + 1, took):
+        elif following is not None and len(ahead) < room:
             ahead.begin(self._pick_and_prepare(lane))
         return following
 
-    def _has_time(self, ahead: int, seconds: float) -> bool:
-        """Whether a worker may have so many ready when each takes so long."""
-        return ahead <= self._most_ahead and ahead * seconds <= _AHEAD_SECONDS
+    def _room_ahead(self, upload: Upload, seconds: float) -> int:
+        """Return how many to have ready when one like this took so long."""
+        most = self._most_ahead if upload.capture.size > _TINY else 1
+        return min(most, int(_AHEAD_SECONDS / max(seconds, 0.001)))
 
     async def _note(self, upload: Upload, key: str, then: Lane | None) -> Upload | None:
         return await self._noted(
