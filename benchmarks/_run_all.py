@@ -3,7 +3,8 @@
     python -m benchmarks._run_all [--only NAME,NAME] [--quick]
 
 Called by ``scripts/bench all``. Each benchmark is run as its user would, by
-``scripts/bench NAME``, which fetches its peers first.
+``scripts/bench NAME``, which fetches its peers first. What it said is kept in
+``benchmarks/results`` and committed, so that another machine can run some of them anew.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from benchmarks._machine import describe_machine
 from benchmarks._process import ROOT
 from benchmarks._versions import versions
 
-RESULTS = ROOT / "artifacts" / "benchmarks"
+RESULTS = ROOT / "benchmarks" / "results"
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
 
@@ -49,7 +50,7 @@ def run(name: str, *options: str) -> None:
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.txt").write_text("".join(lines))
-    (RESULTS / f"{name}.json").write_text(json.dumps(said, indent=2))
+    (RESULTS / f"{name}.json").write_text(json.dumps(said, indent=2) + "\n")
 
 
 def main() -> int:
