@@ -18,6 +18,7 @@ from custom_components.hikvision_nvr.errors import (
     StorageFullError,
     StorageNotWritableError,
 )
+from custom_components.hikvision_nvr.model import Capture
 from custom_components.hikvision_nvr.store import Store
 
 from .conftest import EVENT, keep, sighting
@@ -146,6 +147,34 @@ async def test_name_of_a_purged_file_is_not_used_for_another(store: Store) -> No
     known = await store.captures.get(purged.id)
     assert known is not None
     assert known.sha256 == purged.sha256
+
+
+@pytest.mark.parametrize("moment", ["before its row is read", "after it"])
+async def test_what_is_purged_while_it_is_sent_again_is_not_acknowledged(
+    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    purged = await keep(store)
+    ask = store.captures.at
+
+    async def purging(camera: str, day: date, name: str) -> Capture | None:
+        if moment == "after it":
+            known = await ask(camera, day, name)
+            await store.drop([purged])
+            return known
+        await store.drop([purged])
+        return await ask(camera, day, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.captures, "at", purging)
+        with pytest.raises(StorageError, match="deleted meanwhile"):
+            await keep(store)
+    assert await store.captures.on_day("front", DAY) == []
+    assert files(root) == set()
+    assert store.used == 0
+    # The camera, which was not told that it was kept, sends it once more.
+    again = await keep(store)
+    assert store.path(again).read_bytes() == b"picture"
+    assert store.used == len(b"picture")
 
 
 async def test_discarded_upload_leaves_nothing(store: Store, root: Path) -> None:

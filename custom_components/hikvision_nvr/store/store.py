@@ -35,7 +35,7 @@ from .notes import Notes
 from .recordings import Recordings
 from .recovery import UnknownFile, find_unknown_files, read_unknown_file
 from .retention import Retention
-from .root import StorageRoot
+from .root import StorageRoot, is_gone
 from .rows import delete_capture, insert_capture, update_capture
 from .segments import insert_detection, picture_rank
 from .timeline import Timeline
@@ -232,10 +232,7 @@ class Store:
         try:
             placed = await incoming.place(camera, day, name, add)
             if placed.again:
-                known = await self.captures.at(camera, day, placed.name)
-                if known is not None:
-                    return known
-                return await self._add(describe(placed), name, insert, held=held)
+                return await self._same(describe(placed), name, insert, held=held)
             (capture,) = described
             self._added(capture, held=held)
         except sqlite3.IntegrityError:
@@ -249,6 +246,32 @@ class Store:
             await self._unplace(described)
             raise
         return capture
+
+    async def _same(
+        self,
+        capture: Capture,
+        wanted: str,
+        insert: Callable[[Capture, sqlite3.Connection], None],
+        *,
+        held: bool,
+    ) -> Capture:
+        """Return the capture of a file that was there when it was sent again.
+
+        Raises StorageError when a purge has deleted it at this moment.
+        """
+        known = await self.captures.at(capture.camera, capture.day, capture.name)
+        if known is None:
+            known = await self._add(capture, wanted, insert, held=held)
+        if known.object_key or known.archive_key:
+            return known
+        gone = partial(is_gone, self.path(known), known.relative_path)
+        if not await self._run(gone):
+            return known
+        if known.id == capture.id:
+            await self._catalogue.write(partial(delete_capture, known.id))
+            self._used -= known.size
+            self.changed()
+        raise StorageError(f"{known.relative_path} was deleted meanwhile")
 
     async def _unplace(self, captures: Sequence[Capture]) -> None:
         """Delete the files of captures that the catalogue could not take."""
