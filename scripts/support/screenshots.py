@@ -221,7 +221,7 @@ class Photographer:
     @contextmanager
     def _page(self, *, dark: bool = False, phone: bool = False) -> Iterator[Page]:
         width = PHONE["width"] if phone else WIDTH
-        with signed_in(self._ha, width=width) as browser:
+        with signed_in(self._ha, width=width, time_zone=self._zone) as browser:
             browser.page.emulate_media(color_scheme="dark" if dark else "light")
             yield browser.page
             if browser.complaints:

@@ -48,8 +48,11 @@ class Browser:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Open a window of the size that the documentation shows."""
+def chromium(*, time_zone: str | None = None) -> Iterator[Browser]:
+    """Open a window of the size that the documentation shows.
+
+    Without ``time_zone`` it is in the machine's, which need not be Home Assistant's.
+    """
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     assert program, f"none of {', '.join(PROGRAMS)} is installed"
     with sync_playwright() as playwright:
@@ -57,7 +60,9 @@ def chromium() -> Iterator[Browser]:
             executable_path=program, args=list(FLAGS), headless=True
         )
         page = started.new_page(
-            viewport={"width": 1280, "height": 1130}, color_scheme="light"
+            viewport={"width": 1280, "height": 1130},
+            color_scheme="light",
+            timezone_id=time_zone,
         )
         browser = Browser(page)
         browser.watch()

@@ -45,6 +45,7 @@ def signed_in(
     *,
     width: int = 1280,
     language: str = "en",
+    time_zone: str | None = None,
 ) -> Iterator[Browser]:
     """Open a browser that is signed in already."""
     tokens = {
@@ -61,7 +62,7 @@ def signed_in(
         f"localStorage.setItem({json.dumps(key)}, {json.dumps(json.dumps(value))});"
         for key, value in stored.items()
     )
-    with chromium() as browser:
+    with chromium(time_zone=time_zone) as browser:
         page = browser.page
         page.set_viewport_size({"width": width, "height": 1130 if width > 600 else 844})
         page.add_init_script(script)
