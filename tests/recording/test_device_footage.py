@@ -288,7 +288,8 @@ async def test_a_fill_that_was_cancelled_keeps_what_came_and_goes_on_from_there(
         segments = recorded.store.recordings.segments
         missing = await segments.uncovered("front", NOON, NOON + length)
         got = sum((end - begin).total_seconds() for begin, end in missing)
-        assert 300 < got < 600
+        # At least of the third slice nothing has come.
+        assert 300 <= got < 600
         asked = len(replays(tape))
         second = a_job(NOON, NOON + length)
         result = await footage.fill(second)

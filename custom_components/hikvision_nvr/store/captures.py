@@ -1,6 +1,6 @@
 """What the catalogue knows of stored captures."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 import json
@@ -375,10 +375,13 @@ class CaptureCatalogue:
 
     async def archived(self, object_keys: Collection[str], archive_key: str) -> None:
         """Note that these objects are now inside an archive."""
-        await self._update_many(
-            "UPDATE captures SET object_key = NULL, archive_key = ?"
-            " WHERE object_key = ?",
-            [(archive_key, key) for key in object_keys],
+        rows = [(archive_key, key) for key in object_keys]
+        await self._catalogue.write(
+            lambda connection: connection.executemany(
+                "UPDATE captures SET object_key = NULL, archive_key = ?"
+                " WHERE object_key = ?",
+                rows,
+            )
         )
 
     async def purged(self, object_keys: Collection[str]) -> None:
@@ -396,12 +399,6 @@ class CaptureCatalogue:
                 keys,
             )
             connection.executemany("DELETE FROM archives WHERE key = ?", keys)
-
-        await self._catalogue.write(work)
-
-    async def _update_many(self, sql: str, rows: Iterable[tuple[str, ...]]) -> None:
-        def work(connection: sqlite3.Connection) -> None:
-            connection.executemany(sql, rows)
 
         await self._catalogue.write(work)
 
