@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import ssl
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 
 @asynccontextmanager
@@ -16,6 +17,15 @@ async def web_server(
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[int]:
     """Serve an application; yield the port."""
+    at_work: set[asyncio.Task[None]] = set()
+
+    @web.middleware
+    async def noted(request: web.Request, handler: Handler) -> web.StreamResponse:
+        at_work.add(request.task)
+        request.task.add_done_callback(at_work.discard)
+        return await handler(request)
+
+    application.middlewares.append(noted)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     assert runner.server is not None
@@ -31,3 +41,8 @@ async def web_server(
         # a loop that is closed meanwhile leaves their sockets to the next test.
         server.abort_clients()
         await server.wait_closed()
+        # What a client has left before it was answered aiohttp forgets, and goes on.
+        for task in tuple(at_work):
+            task.cancel()
+        if at_work:
+            await asyncio.wait(tuple(at_work))
