@@ -332,7 +332,10 @@ async def test_cancelled_within_a_day_nothing_of_that_day_is_touched(
 
 async def test_progress_is_in_files_and_bytes(run: Run, remote: Remote) -> None:
     fill(remote, "CAM", date(2021, 1, 1), 2, files=3)
-    job = JobRun({})
+    totals = set()
+    job = JobRun({}, on_progress=lambda: totals.add((job.items_total, job.bytes_total)))
     await run(DayChoice(camera="CAM", pattern="*"), job)
     assert (job.items_done, job.items_total) == (6, 6)
     assert (job.bytes_done, job.bytes_total) == (6000, 6000)
+    # What is not yet counted is not told as if it were all.
+    assert totals <= {(None, None), (6, 6000)}

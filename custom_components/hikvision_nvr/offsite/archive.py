@@ -1,53 +1,43 @@
 """Packs a camera's day into one archive, and deletes what is proved to be in it.
 
-The life of an archive: the day is listed; every object is read, from the disk where it
-still is there, checked and packed into a new object; the index is written, with what
-proves the archive; the archive is completed on the condition that nothing has its name;
-its size and ETag are compared with what was sent; the sources that are still as they
-were read are noted in the catalogue and deleted. Up to that last step nothing is
-deleted, whatever fails. Cut off after that step has begun, the next attempt finds the
-archive, proves it by its index, and deletes the rest.
+The life of an archive: the day is listed, and while the listing goes on every object is
+read, from the disk where it still is there, checked and packed into a new object; the
+index is written, with what proves the archive; the archive is completed on the
+condition that nothing has its name; its size and ETag are compared with what was sent;
+the sources that are still as they were read are noted in the catalogue and deleted. Up
+to that last step nothing is deleted, whatever fails. Cut off after that step has begun,
+the next attempt finds the archive, proves it by its index, and deletes the rest.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
-from functools import partial
 from hashlib import md5
-from itertools import batched
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from ..errors import ArchiveError, OffsiteUnreachableError
 from ..jobs import JobRun
-from ..model import Capture
 from .archive_index import Member, write_index
 from .archive_parts import ArchivedDay, ProvenMember, archived_parts, proven_members
-from .archive_sink import ArchiveSink
-from .archive_source import (
-    SMALL_SIZE,
-    Content,
-    OpenSource,
-    SourceFailedError,
-    open_source,
-    read_source,
-)
+from .archive_sink import ArchiveSink, PartsTooSmallError
+from .archive_source import Content, OpenSource, SourceFailedError
 from .bucket import Bucket, KeyTakenError, StoredObject
 from .concurrency import OneThread, both
+from .day_listing import DayListing
 from .failure import readable_errors
-from .keys import ObjectKind, require_camera
-from .local_source import LocalSource, read_local
+from .keys import require_camera
+from .local_source import LocalSource
 from .outcome import AsDict, named_errors
-from .packing import MemberPacker, archive_end, pack
+from .packing import MemberPacker, archive_end
+from .read_ahead import ReadAhead
 from .shielding import finished
 
 if TYPE_CHECKING:
     from ..store import Store
 
 DEFAULT_ARCHIVE_CLASS: Final = "GLACIER"
-READS_AT_ONCE: Final = 8
 KNOWN_AT_ONCE: Final = 256
 """So many sources are looked up in the catalogue at a time."""
 MOST_BROKEN_OFF: Final = 16
@@ -105,13 +95,13 @@ class Archiver:
         day: date,
         *,
         storage_class: str = DEFAULT_ARCHIVE_CLASS,
-        sources: Sequence[StoredObject] | None = None,
+        listing: DayListing | None = None,
         job: JobRun | None = None,
     ) -> ArchiveResult:
         """Archive a day of a camera.
 
-        ``sources`` are its captures, where they were listed a moment ago. What came
-        since stays for another archive, what has changed is noticed.
+        ``listing`` is that of the day, if it has begun already. What comes too late for
+        it stays for another archive, what has changed since is noticed.
         Raises ArchiveError when the day is not over, still waits for uploads, is empty
         or the archive cannot be proved, OffsiteError when S3 fails, and
         JobCancelledError. Nothing was deleted then that is not in a proven archive.
@@ -119,16 +109,18 @@ class Archiver:
         job = job or JobRun({})
         require_camera(camera)
         await self.require_closed(camera, day)
-        with readable_errors(self._bucket.settings):
-            if sources is None:
-                sources = await self.sources(camera, day)
-            if not sources:
+        async with AsyncExitStack() as stack:
+            stack.enter_context(readable_errors(self._bucket.settings))
+            if listing is None:
+                listing = DayListing(self._bucket, camera, day)
+                await stack.enter_async_context(listing)
+            if not await listing.any():
                 raise ArchiveError(
                     f"{camera} has no captures on {day} in the bucket",
                     camera=camera,
                     date=str(day),
                 )
-            await self.require_unlocked(camera, day, sources)
+            await self.require_unlocked(camera, day, listing)
             archived = await archived_parts(self._bucket, camera, day)
             # One may be there that a crash has kept from being noted.
             for part in archived.parts.values():
@@ -141,23 +133,33 @@ class Archiver:
                         storage_class=known.storage_class,
                     )
             failed: dict[str, str] = {}
-            settled = await self._settle(camera, day, sources, archived, failed)
-            rest = [source for source in sources if source not in settled]
-            deleted = len(settled)
-            if not rest:
-                return await self._settled_result(camera, day, settled, failed)
+            settled: dict[StoredObject, ProvenMember] = {}
+            if archived.parts:
+                sources = await listing.all()
+                settled = await self._settle(camera, day, sources, archived, failed)
+                if len(settled) == len(sources):
+                    return await self._settled_result(camera, day, settled, failed)
             key = self._bucket.layout.archive_key(camera, day, archived.next_number)
             index_key = self._bucket.layout.index_key(camera, day, archived.next_number)
             packed = await self._written(
-                camera, day, rest, failed, key, index_key, storage_class, job
+                camera,
+                day,
+                listing,
+                settled,
+                failed,
+                key,
+                index_key,
+                storage_class,
+                job,
             )
             actual_class, same = await both(
                 self._verified(camera, day, key, packed.sink),
                 self._bucket.unchanged(packed.members),
             )
-            deleted += await self._delete_sources(
+            deleted = len(settled) + await self._delete_sources(
                 camera, day, dict.fromkeys(packed.members, key), same, failed
             )
+            found = len(await listing.all())
         return ArchiveResult(
             camera=camera,
             date=day,
@@ -172,7 +174,7 @@ class Archiver:
             tagged=packed.sink.tagged,
             verified=True,
             deleted=deleted,
-            left=len(sources) - deleted,
+            left=found - deleted,
             errors=named_errors(failed.items()),
         )
 
@@ -252,7 +254,7 @@ class Archiver:
             )
 
     async def require_unlocked(
-        self, camera: str, day: date, sources: Sequence[StoredObject]
+        self, camera: str, day: date, listing: DayListing
     ) -> None:
         """Raise ArchiveError for a day whose captures an Object Lock still keeps.
 
@@ -260,9 +262,11 @@ class Archiver:
         longest; it is asked about where there are locks.
         """
         known = self._bucket.capabilities
-        if known is None or known.object_lock is False or not sources:
+        if known is None or known.object_lock is False or not await listing.any():
             return
-        newest = max(sources, key=lambda source: (source.modified, source.key))
+        newest = max(
+            await listing.all(), key=lambda source: (source.modified, source.key)
+        )
         stored = await self._bucket.head(newest.key)
         if stored is not None and stored.locked:
             raise ArchiveError(
@@ -271,31 +275,25 @@ class Archiver:
                 date=str(day),
             )
 
-    async def sources(self, camera: str, day: date) -> list[StoredObject]:
-        """List the captures of a day."""
-        folder = self._bucket.layout.day_folder(camera, day)
-        sources = []
-        async for entry in self._bucket.objects(folder):
-            place = self._bucket.layout.parse(entry.key)
-            if place is not None and place.kind is ObjectKind.CAPTURE:
-                sources.append(entry)
-        return sources
-
     async def _written(
         self,
         camera: str,
         day: date,
-        sources: Sequence[StoredObject],
+        listing: DayListing,
+        settled: Collection[StoredObject],
         failed: dict[str, str],
         key: str,
         index_key: str,
         storage_class: str,
         job: JobRun,
     ) -> _Packed:
-        """Write archive and index; begin again without a source that broke off."""
+        """Write archive and index of what is not settled.
+
+        Begin again without a source that broke off, and with larger parts when more is
+        listed meanwhile than they could hold.
+        """
         while True:
-            usable = [source for source in sources if source.key not in failed]
-            expected = sum(source.size for source in usable)
+            usable = _usable(listing, settled, failed)
             try:
                 with (
                     OneThread("hikvision_nvr-archive-read") as thread,
@@ -305,7 +303,7 @@ class Archiver:
                         self._bucket,
                         key,
                         storage_class,
-                        expected=expected,
+                        expected=lambda: listing.size,
                         thread=sink_thread,
                     ) as sink:
                         packed = await self._pack(
@@ -314,6 +312,8 @@ class Archiver:
                         await self._finish(packed, key, index_key)
             except SourceFailedError as error:
                 failed[error.source.key] = error.reason
+            except PartsTooSmallError:
+                await listing.all()
             except KeyTakenError as error:
                 raise ArchiveError(
                     f"{key} was written by someone else meanwhile",
@@ -327,7 +327,7 @@ class Archiver:
         self,
         camera: str,
         day: date,
-        sources: Iterable[StoredObject],
+        sources: AsyncIterator[list[StoredObject]],
         failed: dict[str, str],
         sink: ArchiveSink,
         job: JobRun,
@@ -336,7 +336,7 @@ class Archiver:
         """Pack what can be read; raises SourceFailedError for a large one that broke."""
         members: dict[StoredObject, Member] = {}
         broken_off = from_disk = 0
-        async with _ReadAhead(
+        async with ReadAhead(
             self._bucket, self._store, sources, thread, self._member_name
         ) as ahead:
             async for source, content in ahead:
@@ -474,86 +474,15 @@ class Archiver:
             await self._bucket.delete(left)
 
 
-type _Ahead = tuple[StoredObject, Capture | None, asyncio.Task[Content] | None]
-
-
-class _ReadAhead:
-    """Reads small objects ahead, in order, and opens a large one when it is its turn."""
-
-    def __init__(
-        self,
-        bucket: Bucket,
-        store: Store,
-        sources: Iterable[StoredObject],
-        thread: OneThread,
-        name_of: Callable[[StoredObject], str],
-    ) -> None:
-        self._bucket = bucket
-        self._store = store
-        self._thread = thread
-        self._name_of = name_of
-        self._batches = batched(sources, KNOWN_AT_ONCE, strict=False)
-        self._batch: Iterator[StoredObject] = iter(())
-        self._captures: Mapping[str, Capture] = {}
-        self._window: deque[_Ahead] = deque()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        tasks = [task for *_, task in self._window if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(
-        self,
-    ) -> tuple[StoredObject, Content | OpenSource | LocalSource | SourceFailedError]:
-        await self._fill()
-        if not self._window:
-            raise StopAsyncIteration
-        source, capture, task = self._window.popleft()
-        try:
-            if task is None:
-                local = await self._read_local(source, capture)
-                return source, local or await open_source(self._bucket, source)
-            return source, await task
-        except SourceFailedError as error:
-            return source, error
-
-    async def _fill(self) -> None:
-        while len(self._window) < READS_AT_ONCE:
-            source = next(self._batch, None)
-            if source is None:
-                batch = next(self._batches, None)
-                if batch is None:
-                    return
-                self._captures = await self._store.captures.of_objects(
-                    [source.key for source in batch]
-                )
-                self._batch = iter(batch)
-                continue
-            capture = self._captures.get(source.key)
-            task = None
-            if source.size <= SMALL_SIZE:
-                task = asyncio.create_task(self._read_small(source, capture))
-            self._window.append((source, capture, task))
-
-    async def _read_small(
-        self, source: StoredObject, capture: Capture | None
-    ) -> Content:
-        local = await self._read_local(source, capture)
-        if isinstance(local, Content):
-            return local
-        return await read_source(
-            self._bucket, source, self._thread, partial(pack, self._name_of(source))
-        )
-
-    async def _read_local(
-        self, source: StoredObject, capture: Capture | None
-    ) -> Content | LocalSource | None:
-        packing = partial(pack, self._name_of(source))
-        return await read_local(self._store, source, capture, self._thread, packing)
+async def _usable(
+    listing: DayListing, settled: Collection[StoredObject], failed: Mapping[str, str]
+) -> AsyncIterator[list[StoredObject]]:
+    """Yield what is to be packed, as far as it is listed."""
+    async for batch in listing.batches(KNOWN_AT_ONCE):
+        usable = [
+            source
+            for source in batch
+            if source not in settled and source.key not in failed
+        ]
+        if usable:
+            yield usable

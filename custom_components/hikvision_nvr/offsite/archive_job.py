@@ -1,19 +1,22 @@
 """Archives many days: chooses them, estimates them, and works through them."""
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import ArchiveError, JobCancelledError
+from ..errors import ArchiveError, JobCancelledError, OffsiteError
 from ..jobs import JobRun
 from .archive import KNOWN_AT_ONCE, Archiver
 from .archive_sink import PART_SIZE
 from .bucket import DELETE_BATCH, Bucket, StoredObject
 from .cameras import read_camera_folder
 from .classes import GET_PRICE, facts_of, month_price
+from .concurrency import meanwhile
+from .day_listing import DayListing
 from .failure import readable_errors
 from .keys import require_camera
 
@@ -92,37 +95,40 @@ class ArchiveJob:
             plan = [[camera, str(day)] for day, camera in days]
             await job.save(plan=plan, archived=[], skipped=[])
         chosen = plan[:limit]
-        job.expect(len(chosen))
         if dry_run:
             return await self._estimate(chosen, plan, storage_class, job)
         archived: list[dict[str, Any]] = job.checkpoint["archived"]
         skipped: list[dict[str, str]] = job.checkpoint["skipped"]
         left = chosen[len(archived) + len(skipped) :]
-        listed: Sequence[StoredObject] | None = await self._expect_bytes(
-            left, len(chosen), job
-        )
-        for camera, text in left:
-            if job.cancelled:
-                break
-            try:
-                result = await self._archiver.archive(
-                    camera,
-                    date.fromisoformat(text),
-                    storage_class=storage_class,
-                    sources=listed,
-                    job=job,
+        async with AsyncExitStack() as stack:
+            listing = None
+            if left:
+                listing = await stack.enter_async_context(self._listing(*left[0]))
+                await stack.enter_async_context(
+                    meanwhile(self._expect_bytes(listing, left[1:], job))
                 )
-            except JobCancelledError:
-                break
-            except ArchiveError as error:
-                if choice.is_one_day:
-                    raise
-                skipped.append({"camera": camera, "date": text, "reason": str(error)})
-            else:
-                archived.append(result.as_dict())
-            finally:
-                listed = None
-            await job.save(archived=archived, skipped=skipped)
+            for camera, text in left:
+                if job.cancelled:
+                    break
+                try:
+                    result = await self._archiver.archive(
+                        camera,
+                        date.fromisoformat(text),
+                        storage_class=storage_class,
+                        listing=listing,
+                        job=job,
+                    )
+                except JobCancelledError:
+                    break
+                except ArchiveError as error:
+                    if choice.is_one_day:
+                        raise
+                    reason = {"camera": camera, "date": text, "reason": str(error)}
+                    skipped.append(reason)
+                else:
+                    archived.append(result.as_dict())
+                listing = None
+                await job.save(archived=archived, skipped=skipped)
         rest = plan[len(archived) + len(skipped) :]
         return {
             "dry_run": False,
@@ -160,24 +166,20 @@ class ArchiveJob:
             return [(choice.first, choice.camera)]
         return sorted(days)
 
-    async def _expect_bytes(
-        self, days: Sequence[Sequence[str]], count: int, job: JobRun
-    ) -> list[StoredObject] | None:
-        """Say how many files and bytes there are, for the percentage.
+    def _listing(self, camera: str, text: str) -> DayListing:
+        return DayListing(self._bucket, camera, date.fromisoformat(text))
 
-        Returns the captures of the first day: listing them once is enough.
-        """
-        first: list[StoredObject] | None = None
-        files = size = 0
-        with readable_errors(self._bucket.settings):
-            for camera, text in days:
-                sources = await self._archiver.sources(camera, date.fromisoformat(text))
-                if first is None:
-                    first = sources
-                files += len(sources)
-                size += sum(source.size for source in sources)
-        job.expect(files or count, size)
-        return first
+    async def _expect_bytes(
+        self, first: DayListing, others: Sequence[Sequence[str]], job: JobRun
+    ) -> None:
+        """Say how many files and bytes there are, for the percentage."""
+        with suppress(OffsiteError), readable_errors(self._bucket.settings):
+            files, size = len(await first.all()), first.size
+            for camera, text in others:
+                async with self._listing(camera, text) as listing:
+                    files += len(await listing.all())
+                    size += listing.size
+            job.expect(files, size)
 
     async def _estimate(
         self,
@@ -187,6 +189,7 @@ class ArchiveJob:
         job: JobRun,
     ) -> dict[str, Any]:
         """Say what archiving would do and cost."""
+        job.expect(len(chosen))
         days: list[dict[str, Any]] = []
         skipped: list[dict[str, str]] = []
         total = _Estimate()
@@ -197,8 +200,9 @@ class ArchiveJob:
             try:
                 await self._archiver.require_closed(camera, day)
                 with readable_errors(self._bucket.settings):
-                    sources = await self._archiver.sources(camera, day)
-                    await self._archiver.require_unlocked(camera, day, sources)
+                    async with self._listing(camera, text) as listing:
+                        sources = await listing.all()
+                        await self._archiver.require_unlocked(camera, day, listing)
             except ArchiveError as error:
                 skipped.append({"camera": camera, "date": text, "reason": str(error)})
                 continue
@@ -210,7 +214,7 @@ class ArchiveJob:
             await self._count(sources, own)
             total.add(own)
             days.append({"camera": camera, "date": text, **own.as_dict()})
-            job.done(len(sources))
+            job.done()
         facts = facts_of(storage_class)
         size = total.bytes
         requests_cost = (total.downloads * GET_PRICE + total.writes * facts.put) / 1000
@@ -246,7 +250,8 @@ class ArchiveJob:
                     own.downloaded += source.size
         # The parts, what begins and ends them, and the index.
         own.writes = own.bytes // PART_SIZE + 4
-        own.others = 2 * (own.objects // DELETE_BATCH + 1) + 3
+        # The day is listed twice, at first in small pages, and deleted.
+        own.others = 3 * (own.objects // DELETE_BATCH + 1) + 6
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import md5, sha256
@@ -28,11 +28,15 @@ _OVERHEAD: Final = 1.05
 """A tar is a little larger than what is in it."""
 
 
+class PartsTooSmallError(Exception):
+    """More is coming than the parts of an upload can hold: it must begin again."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Part:
     """The bytes of a part and their digests."""
 
-    content: bytes
+    content: bytes | bytearray
     md5: bytes
     sha256: bytes
 
@@ -49,12 +53,13 @@ class ArchiveSink:
         key: str,
         storage_class: str,
         *,
-        expected: int,
+        expected: Callable[[], int],
         thread: OneThread,
     ) -> None:
         """Write to ``key`` in the storage class, if the service has it.
 
-        ``expected`` bytes, or a little more, will come; they are hashed in ``thread``.
+        ``expected`` says how many bytes will come, or a few less, as far as that is
+        known; they are hashed in ``thread``.
         """
         self._thread = thread
         self._bucket = bucket
@@ -63,9 +68,11 @@ class ArchiveSink:
             {"ContentType": "application/gzip"}, storage_class, ARCHIVE_TAG
         )
         self._parts = MultipartUpload(bucket, key, self._variants)
-        self._part_size = part_size(expected)
-        self._collected: Packed = []
-        self._missing = self._part_size
+        self._expected = expected
+        self._part_size = part_size(expected())
+        self._collecting = bytearray(self._part_size)
+        self._collected = 0
+        self._sent_buffers: list[bytearray] = []
         self._md5 = md5(usedforsecurity=False)
         self._rest: _Part | None = None
         self._sending: deque[asyncio.Task[None]] = deque()
@@ -106,26 +113,26 @@ class ArchiveSink:
     async def write(self, packed: Packed) -> None:
         """Append bytes. Full parts are sent while the next one is collected.
 
-        Raises what was wrong with one of those before.
+        Raises what was wrong with one of those before, and PartsTooSmallError.
         """
         for piece in packed:
             self.size += len(piece)
             rest = memoryview(piece)
-            while len(rest) >= self._missing:
-                self._collected.append(rest[: self._missing])
-                rest = rest[self._missing :]
-                await self._sent(PARTS_AT_ONCE - 1)
-                full, self._collected = self._collected, []
-                self._missing = self._part_size
-                self._sending.append(asyncio.create_task(self._send(full)))
-            if len(rest):
-                self._collected.append(rest)
-                self._missing -= len(rest)
+            while rest:
+                if self._collected == self._part_size:
+                    await self._next_part()
+                start, taken = (
+                    self._collected,
+                    rest[: self._part_size - self._collected],
+                )
+                self._collected += len(taken)
+                self._collecting[start : self._collected] = taken
+                rest = rest[len(taken) :]
 
     async def seal(self) -> None:
         """Take no more bytes: all that is missing now is the request that ends it."""
         await self._sent(0)
-        rest, self._collected = self._collected, []
+        rest = bytes(memoryview(self._collecting)[: self._collected])
         if not self._parts.size:
             self._rest = await self._thread.run(partial(self._hash, rest))
         elif rest:
@@ -150,6 +157,22 @@ class ArchiveSink:
 
         _, self._accepted = await first_accepted(put, self._variants)
 
+    async def _next_part(self) -> None:
+        """Send what is collected, and collect into a buffer that was sent before.
+
+        Fresh memory for each part costs the system more than copying into it.
+        """
+        if part_size(self._expected()) > self._part_size:
+            raise PartsTooSmallError
+        await self._sent(PARTS_AT_ONCE - 1)
+        full = self._collecting
+        self._sending.append(asyncio.create_task(self._send_buffer(full)))
+        if self._sent_buffers:
+            self._collecting = self._sent_buffers.pop()
+        else:
+            self._collecting = bytearray(self._part_size)
+        self._collected = 0
+
     async def _sent(self, but: int) -> None:
         """Return once no more than so many parts are on their way."""
         while len(self._sending) > but:
@@ -161,15 +184,17 @@ class ArchiveSink:
                 sending.cancel()
             self._sending.popleft()
 
-    async def _send(self, packed: Packed) -> None:
+    async def _send_buffer(self, buffer: bytearray) -> None:
+        await self._send(buffer)
+        self._sent_buffers.append(buffer)
+
+    async def _send(self, content: bytes | bytearray) -> None:
         # The thread takes them in their order, which the hash of the whole needs.
-        part = await self._thread.run(partial(self._hash, packed))
+        part = await self._thread.run(partial(self._hash, content))
         await self._parts.add(part.content, part.md5, part.sha256)
 
-    def _hash(self, packed: Packed) -> _Part:
-        """Return a part and its digests (blocking: copies and hashes)."""
-        content = b"".join(packed)
-        packed.clear()
+    def _hash(self, content: bytes | bytearray) -> _Part:
+        """Return a part and its digests (blocking)."""
         self._md5.update(content)
         return _Part(
             content,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import md5, sha256
 from http import HTTPStatus
 from itertools import batched
+import re
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,8 +54,12 @@ _LISTING_NAMES: Final = {
     "delimiter": "Delimiter",
     "start-after": "StartAfter",
     "continuation-token": "ContinuationToken",
+    "max-keys": "MaxKeys",
 }
+_PAGE: Final = 1000
+"""Keys of a page of a listing, where no fewer are asked for (AWS S3 API)."""
 _SINGLE_DELETES_AT_ONCE: Final = 8
+_MD5: Final = re.compile("[0-9a-f]{32}")
 _FREE_SECONDS: Final = 0.3
 """For so long a key counts as free that HEAD has not found."""
 
@@ -189,11 +194,17 @@ class Bucket:
         return {**answer, "Body": body}
 
     async def pages(
-        self, prefix: str, *, folders: bool = False, after: str = ""
+        self,
+        prefix: str,
+        *,
+        folders: bool = False,
+        after: str = "",
+        first: int = _PAGE,
     ) -> AsyncIterator[Page]:
         """List what is below a prefix; with ``folders`` only one level deep.
 
-        ``after`` is the key behind which the listing begins.
+        ``after`` is the key behind which the listing begins. The first page has at most
+        ``first`` keys, each further one twice as many as the one before.
         """
         query = {"prefix": prefix}
         if folders:
@@ -203,6 +214,9 @@ class Bucket:
         token: str | None = None
         while True:
             asked = query if token is None else {**query, "continuation-token": token}
+            if first < _PAGE:
+                asked = {**asked, "max-keys": str(first)}
+                first *= 2
             answer = await self._listed(asked)
             yield Page(
                 objects=tuple(
@@ -242,7 +256,7 @@ class Bucket:
     async def put_new(
         self,
         key: str,
-        body: bytes,
+        body: bytes | bytearray,
         *,
         body_md5: bytes,
         body_sha256: bytes | None = None,
@@ -288,7 +302,7 @@ class Bucket:
         key: str,
         upload_id: str,
         number: int,
-        part: bytes,
+        part: bytes | bytearray,
         *,
         part_md5: bytes,
         part_sha256: bytes | None = None,
@@ -310,7 +324,7 @@ class Bucket:
             Key=key,
             UploadId=upload_id,
             PartNumber=number,
-            Body=part,
+            Body=bytes(part),
             ContentMD5=content_md5(part_md5),
             **options,
         )
@@ -513,7 +527,10 @@ class Bucket:
                 self._sender = None
         answer = await self.client.list_objects_v2(
             Bucket=self.name,
-            **{_LISTING_NAMES[name]: value for name, value in query.items()},  # type: ignore[arg-type]
+            **{
+                _LISTING_NAMES[name]: int(value) if name == "max-keys" else value
+                for name, value in query.items()
+            },  # type: ignore[arg-type]
         )
         return ListAnswer(
             objects=tuple(
@@ -535,7 +552,7 @@ class Bucket:
     async def _put(
         self,
         key: str,
-        body: bytes,
+        body: bytes | bytearray,
         body_md5: bytes,
         body_sha256: bytes | None,
         options: Mapping[str, Any],
@@ -550,7 +567,7 @@ class Bucket:
         answer: Mapping[str, Any] = await self.client.put_object(
             Bucket=self.name,
             Key=key,
-            Body=body,
+            Body=bytes(body),
             ContentMD5=content_md5(body_md5),
             **options,
         )
@@ -591,7 +608,7 @@ class Bucket:
             return
 
 
-async def _body(content: bytes, md5_: bytes, sha256_: bytes | None) -> Body:
+async def _body(content: bytes | bytearray, md5_: bytes, sha256_: bytes | None) -> Body:
     if sha256_ is None:
         sha256_ = await asyncio.to_thread(lambda: sha256(content).digest())
     return Body(content=content, md5=md5_, sha256=sha256_)
@@ -609,7 +626,7 @@ def plain_etag(etag: str) -> str:
 
 def is_md5(etag: str) -> bool:
     """Whether an ETag looks like one MD5; that of parts ends with their number."""
-    return len(etag) == 32 and all(digit in "0123456789abcdef" for digit in etag)
+    return _MD5.fullmatch(etag) is not None
 
 
 def is_locked(answer: Mapping[str, Any], now: datetime) -> bool:

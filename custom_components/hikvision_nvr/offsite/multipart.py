@@ -102,7 +102,7 @@ class MultipartUpload:
         self._kept = True
 
     async def add(
-        self, part: bytes, part_md5: bytes, part_sha256: bytes | None = None
+        self, part: bytes | bytearray, part_md5: bytes, part_sha256: bytes | None = None
     ) -> None:
         """Send the next part; its digests let the service refuse a damaged one.
 

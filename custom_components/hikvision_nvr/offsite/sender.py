@@ -92,7 +92,7 @@ class RedirectedError(Exception):
 class Body:
     """The bytes of a request and their digests."""
 
-    content: bytes
+    content: bytes | bytearray
     md5: bytes
     sha256: bytes
 
@@ -205,7 +205,8 @@ class Sender:
         path = encoded_path(place)
         target = f"{path}?{query_string(query)}" if query else path
         headers = {"host": self._host, **headers_of(options)}
-        digest, content = _NO_BODY, b""
+        digest = _NO_BODY
+        content: bytes | bytearray = b""
         if body is not None:
             headers["content-md5"] = base64.b64encode(body.md5).decode()
             digest, method, content = body.sha256.hex(), "PUT", body.content
@@ -234,7 +235,7 @@ class Sender:
         method: str,
         target: str,
         headers: Mapping[str, str],
-        content: bytes,
+        content: bytes | bytearray,
         most_body: int,
     ) -> dict[str, Any]:
         # A large body is not sent to a service that has refused it already.
@@ -271,7 +272,7 @@ class Sender:
 class _Sending:
     """A body on its way: in pieces, as the bandwidth allows, watched for stalls."""
 
-    def __init__(self, content: bytes, bandwidth: Bandwidth) -> None:
+    def __init__(self, content: bytes | bytearray, bandwidth: Bandwidth) -> None:
         self._content = content
         self._bandwidth = bandwidth
         self.watch: asyncio.Timeout | None = None
