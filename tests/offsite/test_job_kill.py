@@ -208,12 +208,16 @@ class Killer:
         self.delay: float | None = None
         self.requests = 0
         self._begun = False
+        self._later: asyncio.TimerHandle | None = None
         proxy.fault = self._fault
 
     def aim(
         self, at: int | None, *, after: bool = False, delay: float | None = None
     ) -> None:
         """Kill at this request; with ``delay`` so long after it was answered."""
+        if self._later is not None:
+            # A job that has ended before it was to be killed: not the next one instead.
+            self._later.cancel()
         self.at, self.after, self.delay = at, after, delay
         self.requests, self._begun = 0, False
 
@@ -228,7 +232,9 @@ class Killer:
             return None
         if self.delay is not None:
             answer = await self._proxy.forward(request)
-            asyncio.get_running_loop().call_later(self.delay, self._processes.kill)
+            self._later = asyncio.get_running_loop().call_later(
+                self.delay, self._processes.kill
+            )
             return answer
         if self.after:
             await self._proxy.forward(request)

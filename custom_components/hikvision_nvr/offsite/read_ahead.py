@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ..store import Store
 
 READS_AT_ONCE: Final = 16
+MOST_AHEAD: Final = 8 << 20
+"""Bytes; small objects could otherwise be 32 MiB together."""
 
 type Known = tuple[StoredObject, Capture | None]
 type _Ahead = tuple[StoredObject, Capture | None, asyncio.Task[Content] | None]
@@ -86,9 +88,14 @@ class ReadAhead:
         except SourceFailedError as error:
             return source, error
 
+    @property
+    def _is_full(self) -> bool:
+        ahead = sum(source.size for source, _, task in self._window if task is not None)
+        return len(self._window) >= READS_AT_ONCE or ahead >= MOST_AHEAD
+
     async def _fill(self) -> None:
         """Begin to read what is known; wait for more only if nothing is."""
-        while len(self._window) < READS_AT_ONCE:
+        while not self._is_full:
             known = next(self._batch, None)
             if known is not None:
                 self._window.append(self._begun(*known))
