@@ -49,13 +49,16 @@ async def both[A, B](
 
 @asynccontextmanager
 async def meanwhile(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Do something beside the block, as long as that takes."""
+    """Do something beside the block, as long as that takes.
+
+    What it raises is not the block's failure: asyncio logs it.
+    """
     task = asyncio.create_task(work)
     try:
         yield
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.wait([task])
 
 
 async def for_each[T](

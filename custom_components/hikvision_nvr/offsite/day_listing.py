@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
-from types import TracebackType
 from typing import Final, Self
 
 from .bucket import Bucket, StoredObject
@@ -35,12 +34,7 @@ class DayListing:
         self._task = asyncio.create_task(self._list())
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Stop."""
         assert self._task is not None
         self._task.cancel()
