@@ -14,6 +14,8 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
+from custom_components.hikvision_nvr.receiver.accepting import stop_accepting
+
 _STALLED: Final = 3600.0
 _CLOCK_TOLERANCE: Final = timedelta(minutes=15)
 """What AWS allows (RequestTimeTooSkewed)."""
@@ -76,6 +78,7 @@ class FaultProxy:
         try:
             yield self
         finally:
+            await stop_accepting(server)
             server.close()
             for task in tuple(self._connections):
                 task.cancel()

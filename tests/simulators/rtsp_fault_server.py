@@ -16,6 +16,8 @@ import struct
 from types import TracebackType
 from typing import Self
 
+from custom_components.hikvision_nvr.receiver.accepting import stop_accepting
+
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=faults\r\nt=0 0\r\na=control:*\r\n"
     "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
@@ -101,6 +103,7 @@ class FaultServer:
     ) -> None:
         """Close all there is."""
         assert self._server is not None
+        await stop_accepting(self._server)
         self._server.close()
         for playing in self._playing:
             playing.cancel()

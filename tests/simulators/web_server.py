@@ -8,6 +8,8 @@ import ssl
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from custom_components.hikvision_nvr.receiver.accepting import stop_accepting
+
 
 @asynccontextmanager
 async def web_server(
@@ -35,6 +37,7 @@ async def web_server(
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
+        await stop_accepting(server)
         server.close()
         await runner.cleanup()
         # aiohttp does not wait for clients that leave the end of TLS unanswered, and
