@@ -80,7 +80,7 @@ async def test_pages_grow(archiver: Archiver, remote: Remote, proxy: S3Proxy) ->
         for part in path.split("&")
         if part.startswith("max-keys=")
     ]
-    assert sizes == ["2", "4", "8", "16"]
+    assert sizes == ["2", "8", "32"]
 
 
 async def test_listing_that_fails_in_the_middle_deletes_nothing(

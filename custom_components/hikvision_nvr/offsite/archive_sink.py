@@ -131,12 +131,12 @@ class ArchiveSink:
 
     async def seal(self) -> None:
         """Take no more bytes: all that is missing now is the request that ends it."""
-        await self._sent(0)
         rest = bytes(memoryview(self._collecting)[: self._collected])
-        if not self._parts.size:
+        if not self._parts.size and not self._sending:
             self._rest = await self._thread.run(partial(self._hash, rest))
         elif rest:
-            await self._send(rest)
+            self._sending.append(asyncio.create_task(self._send(rest)))
+        await self._sent(0)
 
     async def finish(self) -> None:
         """Make the object of what was sealed; raises KeyTakenError if it exists."""

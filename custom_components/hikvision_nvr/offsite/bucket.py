@@ -204,7 +204,7 @@ class Bucket:
         """List what is below a prefix; with ``folders`` only one level deep.
 
         ``after`` is the key behind which the listing begins. The first page has at most
-        ``first`` keys, each further one twice as many as the one before.
+        ``first`` keys, each further one four times as many as the one before.
         """
         query = {"prefix": prefix}
         if folders:
@@ -216,7 +216,7 @@ class Bucket:
             asked = query if token is None else {**query, "continuation-token": token}
             if first < _PAGE:
                 asked = {**asked, "max-keys": str(first)}
-                first *= 2
+                first *= 4
             answer = await self._listed(asked)
             yield Page(
                 objects=tuple(

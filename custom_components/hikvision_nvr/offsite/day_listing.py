@@ -9,7 +9,7 @@ from .bucket import Bucket, StoredObject
 from .keys import ObjectKind
 
 FIRST_PAGE: Final = 100
-"""Keys; each further page may have twice as many, up to what the service allows."""
+"""Keys; each further page may have more, up to what the service allows."""
 
 
 class DayListing:
