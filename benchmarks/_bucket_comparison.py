@@ -10,7 +10,7 @@ from benchmarks._machine import describe_machine
 from benchmarks._measure import place, progress
 from benchmarks._report import median, print_table
 
-_ROUNDS, _QUICK_ROUNDS = 3, 1
+_ROUNDS, _QUICK_ROUNDS = 9, 1
 
 
 @dataclass(frozen=True)
