@@ -241,6 +241,9 @@ async def test_single_objects_of_the_day_come_back_too(
     )
     assert (result["objects"], result["archives"]) == (1, [])
     assert await kept(local) == {"late.mp4": noise(1, PART_SIZE + 5)}
+    # The object was brought here: it is no upload of today that took so many days.
+    figures = await local.store.upload_meter.figures()
+    assert (figures.today, figures.last_day, figures.usual_delay) == (0, 0, None)
 
 
 async def test_what_was_purged_here_is_the_same_capture_again(

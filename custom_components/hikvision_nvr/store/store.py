@@ -390,7 +390,8 @@ class Store:
                 found,
                 object_key=object_key,
                 archive_key=archive_key,
-                uploaded=datetime.now(UTC),
+                # Not now: it is no upload that took as long as the file is old.
+                uploaded=found.arrived,
             )
             back = await self._write_named(found, name, _insert_offsite)
             self._used += back.size

@@ -128,6 +128,8 @@ class UploadMeter:
                 for row in connection.execute(
                     "SELECT rowid, uploaded_us, arrived_us, size FROM captures"
                     " WHERE uploaded_us <= ? AND (uploaded_us, rowid) > (?, ?)"
+                    # Both are the same for what was found in the bucket.
+                    " AND uploaded_us <> arrived_us"
                     " ORDER BY uploaded_us, rowid LIMIT ?",
                     (now, *last, PAGE),
                 )
